@@ -1,0 +1,194 @@
+//! From the scan losses of single underlyings to the margin of a portfolio.
+
+use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor};
+
+/// The part of an underlying's scan loss that comes from direction: `sign(delta)·min(|delta|·range, scan loss)`.
+/// `delta` in quote units; rounded up in size.
+///
+/// # Errors
+/// [`Overflow`] when a product does not fit in `i64`.
+pub fn directional_loss(delta: i64, range_q32: u64, scan_loss: i64) -> Result<i64, Overflow> {
+    let size = mul_q32_ceil(delta.checked_abs().ok_or(Overflow)?, range_q32)?.min(scan_loss);
+    Ok(if delta < 0 { -size } else { size })
+}
+
+/// How far two underlyings' returns are believed to move together, in units of 1e-4, each in [-10,000, 10,000].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correlation {
+    /// The low estimate, used where two exposures offset each other.
+    pub low_bps: i16,
+    /// The high estimate, used where they add up.
+    pub high_bps: i16,
+}
+
+/// 100% in the units of [`Correlation`].
+pub const CORRELATION_ONE_BPS: i64 = 10_000;
+
+/// Loss of the directional parts together:
+/// `max(√max(0, ΣΣ ρ·D_u·D_v), (1 - max_offset)·Σ|D_u|)`, rounded up, and never more than `Σ|D_u|`.
+///
+/// `correlation(i, j)` is asked for every pair `i < j`. Exact for parts up to 2^56 quote units (72 billion USDC) each.
+///
+/// # Errors
+/// [`Overflow`] when the sum of sizes does not fit in `i64` or a product not in `i128`.
+pub fn aggregate_directional(
+    directional: &[i64],
+    max_offset_q32: u64,
+    correlation: impl Fn(usize, usize) -> Correlation,
+) -> Result<i64, Overflow> {
+    let mut total: i64 = 0;
+    let mut quadratic: i128 = 0;
+    for (i, &a) in directional.iter().enumerate() {
+        total = total
+            .checked_add(a.checked_abs().ok_or(Overflow)?)
+            .ok_or(Overflow)?;
+        let mut row = i128::from(a) * i128::from(CORRELATION_ONE_BPS);
+        for (j, &b) in directional.iter().enumerate().take(i) {
+            let pair = correlation(j, i);
+            let rho = if (a < 0) == (b < 0) {
+                pair.high_bps
+            } else {
+                pair.low_bps
+            };
+            // The pair stands on both sides of the diagonal.
+            row += i128::from(b) * i128::from(2 * i32::from(rho));
+        }
+        let product = row.checked_mul(i128::from(a)).ok_or(Overflow)?;
+        quadratic = quadratic.checked_add(product).ok_or(Overflow)?;
+    }
+    let squared = quadratic.max(0).unsigned_abs() / CORRELATION_ONE_BPS.unsigned_abs() as u128;
+    let root = i64::try_from(squared.isqrt())
+        .map_err(|_| Overflow)?
+        .saturating_add(i64::from(squared > 0));
+    let least = mul_q32_ceil(total, Q32_ONE.saturating_sub(max_offset_q32))?;
+    Ok(root.max(least).min(total))
+}
+
+/// Contingency for the size of an exposure: `N·min(cap, λ·√(N/depth))`, rounded up.
+///
+/// `coefficient_q64 = λ²/depth·2^64` per quote unit ([`size_coefficient_q64`]); `N` the absolute net delta in quote
+/// units. The cost of unwinding grows with the square root of size over depth, as market impact does
+/// (Almgren et al., "Direct Estimation of Equity Market Impact", 2005).
+///
+/// # Errors
+/// [`Overflow`] when the result does not fit in `i64`.
+pub fn size_contingency(
+    notional: i64,
+    coefficient_q64: u64,
+    cap_q32: u64,
+) -> Result<i64, Overflow> {
+    let notional = notional.checked_abs().ok_or(Overflow)?;
+    let squared_q64 = u128::from(notional.unsigned_abs()) * u128::from(coefficient_q64);
+    let rate_q32 = if squared_q64 >= u128::from(cap_q32) * u128::from(cap_q32) {
+        cap_q32
+    } else {
+        squared_q64.isqrt() as u64 + 1
+    };
+    mul_q32_ceil(notional, rate_q32.min(cap_q32))
+}
+
+/// `λ²/depth·2^64` for [`size_contingency`]; `depth` in quote units. `None` for a depth of 0 or λ of 2^16 and more.
+pub fn size_coefficient_q64(lambda_q32: u64, depth: u64) -> Option<u64> {
+    if depth == 0 || lambda_q32 >> 48 != 0 {
+        return None;
+    }
+    u64::try_from(u128::from(lambda_q32) * u128::from(lambda_q32) / u128::from(depth)).ok()
+}
+
+/// Factor on all margin while the quote asset trades below its peg: `1 + k·max(0, 0.99 - price)`, Q32.
+pub fn depeg_factor_q32(price_q32: u64, multiplier_q32: u64) -> u64 {
+    const PEG_Q32: u64 = Q32_ONE * 99 / 100;
+    let shortfall = PEG_Q32.saturating_sub(price_q32) as i64;
+    mul_q32_ceil(shortfall, multiplier_q32).map_or(u64::MAX, |extra| {
+        Q32_ONE.saturating_add(extra.unsigned_abs())
+    })
+}
+
+/// A deposit's value after a haircut, rounded down.
+///
+/// # Errors
+/// [`Overflow`] never for a value that is not negative and a haircut of at most 1.
+pub fn after_haircut_floor(value: i64, haircut_q32: u64) -> Result<i64, Overflow> {
+    mul_q32_floor(value, Q32_ONE.saturating_sub(haircut_q32))
+}
+
+/// A loan's value with its haircut on top, rounded up.
+///
+/// # Errors
+/// [`Overflow`] when the value does not fit in `i64`.
+pub fn with_haircut_ceil(value: i64, haircut_q32: u64) -> Result<i64, Overflow> {
+    mul_q32_ceil(value, Q32_ONE.saturating_add(haircut_q32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    extern crate std;
+    use std::vec::Vec;
+
+    const HALF: Correlation = Correlation {
+        low_bps: 5_000,
+        high_bps: 9_000,
+    };
+
+    #[test]
+    fn hedges_across_underlyings_earn_bounded_credit() {
+        // 3,000 long against 3,000 short at a low correlation of 0.5: √(3000² + 3000² - 3000²) = 3,000.
+        let loss = aggregate_directional(&[3_000, -3_000], Q32_ONE, |_, _| HALF).unwrap();
+        assert_eq!(loss, 3_001);
+        // With at most 40% offset, 60% of 6,000 stays.
+        let bounded =
+            aggregate_directional(&[3_000, -3_000], Q32_ONE * 4 / 10, |_, _| HALF).unwrap();
+        assert_eq!(bounded, 3_601);
+    }
+
+    #[test]
+    fn size_contingency_follows_the_root_until_its_cap() {
+        // λ 0.1, depth 4,000,000: a notional of 1,000,000 pays 0.1·√(1/4) = 5%.
+        let coefficient = size_coefficient_q64(Q32_ONE / 10, 4_000_000).unwrap();
+        let fee = size_contingency(-1_000_000, coefficient, Q32_ONE / 4).unwrap();
+        assert!((49_998..=50_002).contains(&fee), "{fee}");
+        let capped = size_contingency(1_000_000_000, coefficient, Q32_ONE / 4).unwrap();
+        assert_eq!(capped, 250_000_000);
+    }
+
+    #[test]
+    fn depeg_factor_starts_below_99_cents() {
+        assert_eq!(depeg_factor_q32(Q32_ONE, 5 * Q32_ONE), Q32_ONE);
+        let at_90 = depeg_factor_q32(Q32_ONE * 90 / 100, 5 * Q32_ONE) as f64 / Q32_ONE as f64;
+        assert!((at_90 - 1.45).abs() < 1e-6, "{at_90}");
+    }
+
+    proptest! {
+        #[test]
+        fn aggregation_lies_between_the_offset_cap_and_the_sum(
+            directional in proptest::collection::vec(-(1i64 << 50)..1 << 50, 0..32),
+            offset in 0..=Q32_ONE, low in -10_000i16..=10_000, spread in 0i16..=5_000,
+        ) {
+            let high = low.saturating_add(spread).min(10_000);
+            let pair = Correlation { low_bps: low, high_bps: high };
+            let loss = aggregate_directional(&directional, offset, |_, _| pair).unwrap();
+            let sum: i64 = directional.iter().map(|d| d.abs()).sum();
+            let least = mul_q32_floor(sum, Q32_ONE - offset).unwrap();
+            prop_assert!(loss <= sum && loss >= least);
+        }
+
+        #[test]
+        fn one_underlying_keeps_its_own_loss(loss in 0i64..1 << 56) {
+            let all = aggregate_directional(&[loss], 0, |_, _| HALF).unwrap();
+            prop_assert_eq!(all, loss);
+        }
+
+        #[test]
+        fn nothing_panics(directional: Vec<i64>, offset: u64, delta: i64, range: u64, loss: i64, cap: u64) {
+            let _ = aggregate_directional(&directional, offset, |_, _| HALF);
+            let _ = directional_loss(delta, range, loss);
+            let _ = size_contingency(delta, range, cap);
+            let _ = size_coefficient_q64(range, cap);
+            let _ = depeg_factor_q32(range, cap);
+            let _ = after_haircut_floor(delta, range);
+            let _ = with_haircut_ceil(delta, range);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Fixed-point helpers: Q32 products, square roots, logarithm and exponential decay.
+
+use fixed::types::I80F48;
+
+/// 1.0 in Q32.
+pub const Q32_ONE: u64 = 1 << 32;
+
+/// Seconds in the 365-day year in which volatilities are annualised.
+pub const SECONDS_PER_YEAR: u64 = 365 * 86_400;
+
+/// A result left the range of its type. No figure can be trusted then, so the caller must refuse the action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow;
+
+impl core::fmt::Display for Overflow {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("arithmetic overflow")
+    }
+}
+
+impl core::error::Error for Overflow {}
+
+/// `value × factor` with the factor in Q32, rounded towards minus infinity.
+///
+/// # Errors
+/// [`Overflow`] when the product does not fit in `i64`.
+pub fn mul_q32_floor(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
+    let product = i128::from(value) * i128::from(factor_q32);
+    i64::try_from(product >> 32).map_err(|_| Overflow)
+}
+
+/// `value × factor` with the factor in Q32, rounded towards plus infinity.
+///
+/// # Errors
+/// [`Overflow`] when the product does not fit in `i64`.
+pub fn mul_q32_ceil(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
+    let product = i128::from(value) * i128::from(factor_q32);
+    // At most 2^127 + 2^32 cannot occur: |value| <= 2^63 and factor < 2^64 leave a spare bit.
+    i64::try_from((product + i128::from(Q32_ONE - 1)) >> 32).map_err(|_| Overflow)
+}
+
+/// `numerator / denominator` in Q32, rounded up. `None` when the denominator is 0 or the quotient exceeds `u64`.
+pub fn ratio_q32_ceil(numerator: u64, denominator: u64) -> Option<u64> {
+    if denominator == 0 {
+        return None;
+    }
+    u64::try_from((u128::from(numerator) << 32).div_ceil(u128::from(denominator))).ok()
+}
+
+/// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded down.
+///
+/// # Errors
+/// [`Overflow`] for a negative price or when the value does not fit in `i64`.
+pub fn value_floor(amount: u64, price: I80F48) -> Result<i64, Overflow> {
+    let (whole, fraction) = value_parts(amount, price)?;
+    let total = whole.checked_add(fraction >> 48).ok_or(Overflow)?;
+    i64::try_from(total).map_err(|_| Overflow)
+}
+
+/// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded up.
+///
+/// # Errors
+/// [`Overflow`] for a negative price or when the value does not fit in `i64`.
+pub fn value_ceil(amount: u64, price: I80F48) -> Result<i64, Overflow> {
+    let (whole, fraction) = value_parts(amount, price)?;
+    let total = whole
+        .checked_add(fraction.div_ceil(1 << 48))
+        .ok_or(Overflow)?;
+    i64::try_from(total).map_err(|_| Overflow)
+}
+
+/// The product as `whole + fraction / 2^48`: the price's bits split in two words keep both products within 128 bits.
+fn value_parts(amount: u64, price: I80F48) -> Result<(u128, u128), Overflow> {
+    let bits = u128::try_from(price.to_bits()).map_err(|_| Overflow)?;
+    let high = (bits >> 64) as u64;
+    let low = bits as u64;
+    let whole = if high == 0 {
+        0
+    } else {
+        // high < 2^63, so the product is below 2^127, and the shift by 16 is checked.
+        let product = u128::from(amount) * u128::from(high);
+        if product >> 112 != 0 {
+            return Err(Overflow);
+        }
+        product << 16
+    };
+    Ok((whole, u128::from(amount) * u128::from(low)))
+}
+
+/// Signed form of [`value_floor`] for a position or an amount that may be owed: rounded towards minus infinity.
+///
+/// # Errors
+/// [`Overflow`] as [`value_floor`].
+pub fn signed_value_floor(amount: i64, price: I80F48) -> Result<i64, Overflow> {
+    if amount >= 0 {
+        value_floor(amount.unsigned_abs(), price)
+    } else {
+        Ok(-value_ceil(amount.unsigned_abs(), price)?)
+    }
+}
+
+/// Signed form of [`value_ceil`]: rounded towards plus infinity.
+///
+/// # Errors
+/// [`Overflow`] as [`value_ceil`].
+pub fn signed_value_ceil(amount: i64, price: I80F48) -> Result<i64, Overflow> {
+    if amount >= 0 {
+        value_ceil(amount.unsigned_abs(), price)
+    } else {
+        Ok(-value_floor(amount.unsigned_abs(), price)?)
+    }
+}
+
+/// Square root of a Q32 number, rounded down: `√(x)` in Q32.
+pub fn sqrt_q32(x_q32: u64) -> u64 {
+    // √(x·2^32 · 2^32) = √x · 2^32, below 2^48.
+    (u128::from(x_q32) << 32).isqrt() as u64
+}
+
+/// Natural logarithm of a positive Q32 number, in Q32; the error is below 2^-30 over the whole domain. `None` for 0.
+///
+/// `x = 2^k·m` with `m` in [1/√2, √2), and `ln m = 2·artanh((m - 1)/(m + 1))` by its series to the 13th power, whose
+/// remainder is below 2·0.1716^15/15 < 1e-12.
+pub fn ln_q32(x_q32: u64) -> Option<i64> {
+    const LN2_Q62: i128 = 3_196_577_161_300_663_915;
+    const SQRT2_Q62: i128 = 6_521_908_912_666_391_106;
+    if x_q32 == 0 {
+        return None;
+    }
+    let top_bit = 63 - x_q32.leading_zeros() as i32;
+    let mut exponent = i128::from(top_bit - 32);
+    // m in [1, 2) as Q62, then into [1/√2, √2).
+    let mut mantissa = (u128::from(x_q32) << 62 >> top_bit) as i128;
+    if mantissa >= SQRT2_Q62 {
+        mantissa >>= 1;
+        exponent += 1;
+    }
+    let one: i128 = 1 << 62;
+    let z = ((mantissa - one) << 62) / (mantissa + one);
+    let square = (z * z) >> 62;
+    let mut series = 0;
+    for odd in [13, 11, 9, 7, 5, 3, 1] {
+        series = (series * square >> 62) + one / odd;
+    }
+    let ln_q62 = exponent * LN2_Q62 + 2 * ((z * series) >> 62);
+    Some((ln_q62 >> 30) as i64)
+}
+
+/// `2^(-elapsed/half_life)` in Q32: the weight that an exponentially weighted average leaves to its past.
+/// A half-life of 0 keeps nothing. Error below 2^-30.
+pub fn decay_q32(elapsed_s: u64, half_life_s: u64) -> u64 {
+    const LN2_Q62: u128 = 3_196_577_161_300_663_915;
+    if half_life_s == 0 {
+        return 0;
+    }
+    let halvings = elapsed_s / half_life_s;
+    if halvings >= 32 {
+        return 0;
+    }
+    let rest_q62 = (u128::from(elapsed_s % half_life_s) << 62) / u128::from(half_life_s);
+    // exp(-y) for y = rest·ln 2 in [0, ln 2): Horner on Σ (-y)^n/n!, remainder below 0.7^13/13! < 1e-11.
+    let y = (rest_q62 * LN2_Q62) >> 62;
+    let one: u128 = 1 << 62;
+    let mut power = one;
+    for n in (1..=12u128).rev() {
+        power = one - (y * power >> 62) / n;
+    }
+    ((power >> 30) as u64) >> halvings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    extern crate std;
+
+    #[test]
+    fn q32_products_round_as_named() {
+        let third = Q32_ONE / 3;
+        assert_eq!(mul_q32_floor(10, third), Ok(3));
+        assert_eq!(mul_q32_ceil(10, third), Ok(4));
+        assert_eq!(mul_q32_floor(-10, third), Ok(-4));
+        assert_eq!(mul_q32_ceil(-10, third), Ok(-3));
+        assert_eq!(mul_q32_floor(i64::MAX, 2 * Q32_ONE), Err(Overflow));
+        assert_eq!(mul_q32_ceil(i64::MIN, u64::MAX), Err(Overflow));
+    }
+
+    #[test]
+    fn values_of_large_prices_are_refused_not_wrapped() {
+        assert_eq!(value_floor(u64::MAX, I80F48::MAX), Err(Overflow));
+        assert_eq!(value_ceil(1, I80F48::from_num(-1)), Err(Overflow));
+        assert_eq!(value_floor(3, I80F48::from_num(70_000.5)), Ok(210_001));
+        assert_eq!(value_ceil(3, I80F48::from_num(70_000.5)), Ok(210_002));
+        assert_eq!(signed_value_floor(-3, I80F48::from_num(0.5)), Ok(-2));
+        assert_eq!(signed_value_ceil(-3, I80F48::from_num(0.5)), Ok(-1));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn ln_matches_double_precision(x in 1u64..) {
+            let exact = (x as f64 / Q32_ONE as f64).ln();
+            let ours = ln_q32(x).unwrap() as f64 / Q32_ONE as f64;
+            prop_assert!((ours - exact).abs() < 2f64.powi(-30), "{ours} {exact}");
+        }
+
+        #[test]
+        fn decay_matches_double_precision(elapsed in 0u64..1_000_000, half_life in 1u64..1_000_000) {
+            let exact = (-(elapsed as f64) / half_life as f64).exp2();
+            let ours = decay_q32(elapsed, half_life) as f64 / Q32_ONE as f64;
+            prop_assert!((ours - exact).abs() < 2f64.powi(-30), "{ours} {exact}");
+        }
+
+        #[test]
+        fn values_bracket_the_exact_product(amount: u64, bits in 0i128..1 << 100) {
+            let price = I80F48::from_bits(bits);
+            if let (Ok(floor), Ok(ceil)) = (value_floor(amount, price), value_ceil(amount, price)) {
+                prop_assert!(ceil - floor <= 1);
+                let exact = amount as f64 * (bits as f64 / 2f64.powi(48));
+                prop_assert!((floor as f64 - exact).abs() <= 1.0 + exact * 1e-12);
+            }
+        }
+    }
+}

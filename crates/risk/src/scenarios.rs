@@ -1,0 +1,181 @@
+//! The price and volatility scenarios under which a portfolio is revalued, per underlying.
+//!
+//! 25 in all, after CME SPAN with two tails on each side: moves of 0, ±1/3, ±2/3, ±1 scan ranges, each with volatility
+//! down, unchanged and up; and ±2 and ±3 ranges with volatility up, whose loss counts 50% and 33%.
+
+use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil};
+
+/// Direction of a scenario's shock to implied volatility.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolatilityShock {
+    /// Implied volatility falls.
+    Down,
+    /// Implied volatility stays.
+    Unchanged,
+    /// Implied volatility rises.
+    Up,
+}
+
+/// One scenario of one underlying.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// The price move in thirds of the scan range.
+    pub move_thirds: i8,
+    /// The shock to implied volatility.
+    pub volatility: VolatilityShock,
+    /// How much of the loss counts, Q32.
+    pub weight_q32: u64,
+}
+
+/// Number of scenarios.
+pub const SCENARIO_COUNT: usize = 25;
+
+/// The scenarios in the order in which reports number them.
+pub const SCENARIOS: [Scenario; SCENARIO_COUNT] = build();
+
+/// Lowest price in any scenario as a fraction of spot, Q32: 1%.
+pub const PRICE_FLOOR_Q32: u64 = Q32_ONE / 100;
+
+const fn build() -> [Scenario; SCENARIO_COUNT] {
+    const MOVES: [i8; 7] = [0, 1, -1, 2, -2, 3, -3];
+    const SHOCKS: [VolatilityShock; 3] = [
+        VolatilityShock::Down,
+        VolatilityShock::Unchanged,
+        VolatilityShock::Up,
+    ];
+    const TAILS: [(i8, u64); 4] = [
+        (6, Q32_ONE / 2),
+        (-6, Q32_ONE / 2),
+        (9, Q32_ONE * 33 / 100),
+        (-9, Q32_ONE * 33 / 100),
+    ];
+    let mut all = [Scenario {
+        move_thirds: 0,
+        volatility: VolatilityShock::Up,
+        weight_q32: Q32_ONE,
+    }; SCENARIO_COUNT];
+    let mut i = 0;
+    while i < 21 {
+        all[i].move_thirds = MOVES[i / 3];
+        all[i].volatility = SHOCKS[i % 3];
+        i += 1;
+    }
+    while i < SCENARIO_COUNT {
+        all[i].move_thirds = TAILS[i - 21].0;
+        all[i].weight_q32 = TAILS[i - 21].1;
+        i += 1;
+    }
+    all
+}
+
+impl Scenario {
+    /// The relative price move, Q32, at a scan range; never below -99%.
+    pub fn move_q32(&self, range_q32: u64) -> i64 {
+        // Nine thirds of a range below 2^33 stay far from the limits of i64.
+        let range = range_q32.min(2 * Q32_ONE) as i64;
+        (range * i64::from(self.move_thirds) / 3).max(PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64)
+    }
+}
+
+/// The worst scenario of one underlying.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// Largest weighted loss, quote units, at least 0.
+    pub loss: i64,
+    /// Its index in [`SCENARIOS`]; 0 when nothing loses.
+    pub scenario: u8,
+}
+
+/// Revalues a portfolio in every scenario. `profit` gives the portfolio's profit in one of them, in quote units.
+///
+/// # Errors
+/// Those of `profit`, and [`Overflow`].
+pub fn scan(mut profit: impl FnMut(&Scenario) -> Result<i64, Overflow>) -> Result<Scan, Overflow> {
+    let mut worst = Scan::default();
+    for (index, scenario) in SCENARIOS.iter().enumerate() {
+        let loss = profit(scenario)?.checked_neg().ok_or(Overflow)?;
+        let weighted = mul_q32_ceil(loss, scenario.weight_q32)?;
+        if weighted > worst.loss {
+            worst = Scan {
+                loss: weighted,
+                scenario: index as u8,
+            };
+        }
+    }
+    Ok(worst)
+}
+
+/// Profit of a linear exposure (spot, loans, perpetuals, futures) of `delta` quote units in one scenario, rounded down.
+///
+/// # Errors
+/// [`Overflow`] when it does not fit in `i64`.
+pub fn linear_profit(delta: i64, range_q32: u64, scenario: &Scenario) -> Result<i64, Overflow> {
+    i64::try_from((i128::from(delta) * i128::from(scenario.move_q32(range_q32))) >> 32)
+        .map_err(|_| Overflow)
+}
+
+/// What [`scan`] finds for a portfolio of linear exposures only, without visiting every scenario: a line is worst at an
+/// end of the full range, and a tail of n ranges counted at most 1/n never exceeds it.
+///
+/// # Errors
+/// [`Overflow`] as [`linear_profit`].
+pub fn scan_linear(delta: i64, range_q32: u64) -> Result<Scan, Overflow> {
+    /// Index of the scenarios +1 and -1 range with volatility down, the first of their three.
+    const UP: u8 = 15;
+    const DOWN: u8 = 18;
+    let scenario = if delta < 0 { UP } else { DOWN };
+    let loss = -linear_profit(delta, range_q32, &SCENARIOS[usize::from(scenario)])?;
+    Ok(if loss > 0 {
+        Scan { loss, scenario }
+    } else {
+        Scan::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volatility::RANGE_LIMIT_Q32;
+    use proptest::prelude::*;
+    extern crate std;
+
+    #[test]
+    fn the_grid_is_the_documented_one() {
+        let full = SCENARIOS.iter().filter(|s| s.weight_q32 == Q32_ONE).count();
+        assert_eq!(full, 21);
+        assert!(SCENARIOS[21..].iter().all(|s| s.move_thirds.abs() >= 6));
+        assert_eq!(SCENARIOS[15].move_thirds, 3);
+        assert_eq!(SCENARIOS[18].move_thirds, -3);
+        // A range of 40% three times over stops at -99%.
+        let fall = SCENARIOS[24].move_q32(Q32_ONE * 4 / 10);
+        assert_eq!(fall, PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64);
+    }
+
+    #[test]
+    fn worked_example_of_the_documentation() {
+        // Long 10,000.00 of SOL with a scan range of 15% loses 1,500.00 at -1 range.
+        let scan = scan_linear(10_000_000_000, Q32_ONE * 15 / 100).unwrap();
+        assert_eq!(scan.loss, 1_500_000_000);
+        assert_eq!(scan.scenario, 18);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_short_cut_for_linear_portfolios_equals_the_full_scan(
+            delta in -(1i64 << 55)..1 << 55, range in 0..=RANGE_LIMIT_Q32,
+        ) {
+            let full = scan(|scenario| linear_profit(delta, range, scenario)).unwrap();
+            let short = scan_linear(delta, range).unwrap();
+            // A tail of exactly two half-weighted ranges may round one unit higher.
+            prop_assert!((full.loss - short.loss).abs() <= 1, "{full:?} {short:?}");
+        }
+
+        #[test]
+        fn nothing_panics(delta: i64, range: u64) {
+            let _ = scan(|scenario| linear_profit(delta, range, scenario));
+            let _ = scan_linear(delta, range);
+        }
+    }
+}
