@@ -111,6 +111,45 @@ pub fn signed_value_ceil(amount: i64, price: I80F48) -> Result<i64, Overflow> {
     }
 }
 
+/// `a × b` of numbers that are not negative, rounded down to a multiple of 2^-48.
+///
+/// # Errors
+/// [`Overflow`] for a negative factor or when the product does not fit.
+pub fn mul_i80f48_floor(a: I80F48, b: I80F48) -> Result<I80F48, Overflow> {
+    product_parts(a, b).map(|(product, _)| product)
+}
+
+/// `a × b` of numbers that are not negative, rounded up to a multiple of 2^-48.
+///
+/// # Errors
+/// [`Overflow`] for a negative factor or when the product does not fit.
+pub fn mul_i80f48_ceil(a: I80F48, b: I80F48) -> Result<I80F48, Overflow> {
+    let (product, exact) = product_parts(a, b)?;
+    if exact {
+        return Ok(product);
+    }
+    product.checked_add(I80F48::DELTA).ok_or(Overflow)
+}
+
+/// The product rounded down, and whether that is exact.
+fn product_parts(a: I80F48, b: I80F48) -> Result<(I80F48, bool), Overflow> {
+    let a = u128::try_from(a.to_bits()).map_err(|_| Overflow)?;
+    let b = u128::try_from(b.to_bits()).map_err(|_| Overflow)?;
+    let word = |x: u128| x & u128::from(u64::MAX);
+    // Schoolbook product of two words each; every partial product and carry fits in 128 bits.
+    let low = word(a) * word(b);
+    let cross = (a >> 64) * word(b) + (low >> 64);
+    let cross_low = word(a) * (b >> 64) + word(cross);
+    let high = (a >> 64) * (b >> 64) + (cross >> 64) + (cross_low >> 64);
+    let bottom = cross_low << 64 | word(low);
+    if high >> 47 != 0 {
+        return Err(Overflow);
+    }
+    let bits = high << 80 | bottom >> 48;
+    let bits = i128::try_from(bits).map_err(|_| Overflow)?;
+    Ok((I80F48::from_bits(bits), bottom << 80 == 0))
+}
+
 /// Square root of a Q32 number, rounded down: `√(x)` in Q32.
 pub fn sqrt_q32(x_q32: u64) -> u64 {
     // √(x·2^32 · 2^32) = √x · 2^32, below 2^48.
@@ -210,6 +249,17 @@ mod tests {
             let exact = (-(elapsed as f64) / half_life as f64).exp2();
             let ours = decay_q32(elapsed, half_life) as f64 / Q32_ONE as f64;
             prop_assert!((ours - exact).abs() < 2f64.powi(-30), "{ours} {exact}");
+        }
+
+        #[test]
+        fn products_match_the_library_and_round_as_named(a in 0i128.., b in 0i128..) {
+            let (a, b) = (I80F48::from_bits(a >> (b % 100)), I80F48::from_bits(b >> (a % 100)));
+            let floor = mul_i80f48_floor(a, b).ok();
+            prop_assert_eq!(floor, a.checked_mul(b));
+            if let (Some(floor), Ok(ceil)) = (floor, mul_i80f48_ceil(a, b)) {
+                let exact = a.to_bits().trailing_zeros() + b.to_bits().trailing_zeros() >= 48;
+                prop_assert!(ceil == floor || (!exact && ceil == floor + I80F48::DELTA));
+            }
         }
 
         #[test]

@@ -1,0 +1,252 @@
+//! Everything that moves: prices, volatilities, indexes. Written by cranks, read by every health check.
+
+use crate::{
+    ASSETS_MAX, FEEDS_MAX, Feed, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying,
+};
+#[cfg(feature = "anchor")]
+use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::numbers::sqrt_q32;
+use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
+use fixed::types::I80F48;
+use solana_pubkey::Pubkey;
+
+layout! {
+    /// The price board of one exchange. Created by the client with the program as owner, initialised once.
+    account Board [20528] b"board\0\0\0" {
+        /// Its exchange.
+        pub exchange: Pubkey,
+        /// Prices, by feed.
+        pub prices: [PriceEntry; FEEDS_MAX],
+        /// Volatilities, by underlying.
+        pub underlyings: [UnderlyingState; UNDERLYINGS_MAX],
+        /// Interest indexes, by asset.
+        pub assets: [AssetIndexes; ASSETS_MAX],
+        /// Funding of perpetuals, by underlying.
+        pub perpetuals: [FundingState; UNDERLYINGS_MAX],
+        /// Room.
+        pub reserved: [u64; 2],
+    }
+}
+
+/// Whether and how a price may be used. Recomputed at every use, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// Recent, certain, in agreement with its second source.
+    Fresh,
+    /// Recent, but its confidence interval is wider than its feed allows.
+    Wide,
+    /// Too old, or apart from its second source.
+    Stale,
+    /// Never written.
+    NeverSet,
+}
+
+layout! {
+    /// One feed's price. Prices are quote units per native unit (10^-decimals of the token or underlying).
+    part PriceEntry [168] {
+        /// The price.
+        pub price: StoredI80F48,
+        /// Its confidence interval, same unit.
+        pub confidence: StoredI80F48,
+        /// The oracle's own average price.
+        pub ema: StoredI80F48,
+        /// The slow price: an average over the feed's half-life that a short manipulation hardly moves.
+        pub slow: StoredI80F48,
+        /// Settlement window: sum of price times seconds.
+        pub settlement_sum: StoredI80F48,
+        /// Settlement window: seconds summed.
+        pub settlement_seconds: u64,
+        /// Settlement window: expiry it belongs to.
+        pub settlement_expiry: i64,
+        /// When the oracle published the price, unix seconds; 0 before the first.
+        pub publish_time: i64,
+        /// When the board took it, slot.
+        pub updated_slot: u64,
+        /// Confidence over price, Q32.
+        pub confidence_ratio_q32: u64,
+        /// 1 when apart from its second source.
+        pub divergent: u8,
+        /// Fills the word.
+        pub padding: [u8; 7],
+        /// Room.
+        pub reserved: [u64; 5],
+    }
+}
+
+impl PriceEntry {
+    /// How far it may be trusted at `now` (unix seconds).
+    pub fn validity(&self, feed: &Feed, now: i64) -> Validity {
+        if self.publish_time <= 0 || self.price.get() <= 0 {
+            Validity::NeverSet
+        } else if now.saturating_sub(self.publish_time) > feed.max_age_s.min(1 << 40) as i64
+            || self.divergent != 0
+        {
+            Validity::Stale
+        } else if self.confidence_ratio_q32 > feed.max_confidence_q32 {
+            Validity::Wide
+        } else {
+            Validity::Fresh
+        }
+    }
+
+    /// Takes a newer price. The caller has checked it: positive, not older than the stored one, not in the future.
+    pub fn update(
+        &mut self,
+        feed: &Feed,
+        price: I80F48,
+        confidence: I80F48,
+        ema: I80F48,
+        publish_time: i64,
+        slot: u64,
+    ) {
+        let slow = if self.publish_time == 0 {
+            price
+        } else {
+            let elapsed_s = publish_time.saturating_sub(self.publish_time).max(0);
+            next_average(
+                self.slow.get(),
+                price,
+                elapsed_s as u64,
+                feed.slow_price_half_life_s,
+            )
+        };
+        self.slow.set(slow);
+        self.price.set(price);
+        self.confidence.set(confidence);
+        self.ema.set(ema);
+        self.confidence_ratio_q32 = price_ratio_q32(confidence, price);
+        self.publish_time = publish_time;
+        self.updated_slot = slot;
+    }
+}
+
+layout! {
+    /// Volatility of one underlying, realised and implied.
+    part UnderlyingState [192] {
+        /// Price at the last sample of the return.
+        pub sample_price: StoredI80F48,
+        /// Time of the last sample, unix seconds; 0 before the first.
+        pub sample_time: i64,
+        /// Realised variance, annualised, Q32.
+        pub variance_q32: u64,
+        /// Its root, Q32.
+        pub volatility_q32: u64,
+        /// At-the-money implied volatility at 1, 7, 30, 90, 180 and 365 days, Q32.
+        pub atm_volatility_q32: [u64; TENORS],
+        /// Skew coefficient of the surface, Q32.
+        pub skew_q32: i64,
+        /// Smile coefficient of the surface, Q32.
+        pub smile_q32: i64,
+        /// Yearly carry of the forward, Q32.
+        pub carry_q32: i64,
+        /// When the surface was posted, unix seconds.
+        pub surface_time: i64,
+        /// Room.
+        pub reserved: [u64; 9],
+    }
+}
+
+impl UnderlyingState {
+    /// Samples the return once the sampling interval has passed. `time` is the price's publish time.
+    ///
+    /// # Errors
+    /// [`StateError::Overflow`] for a price that is not positive.
+    pub fn sample(
+        &mut self,
+        underlying: &Underlying,
+        price: I80F48,
+        time: i64,
+    ) -> Result<(), StateError> {
+        if self.sample_time == 0 {
+            self.sample_price.set(price);
+            self.sample_time = time;
+            return Ok(());
+        }
+        let elapsed_s = time.saturating_sub(self.sample_time).max(0) as u64;
+        if elapsed_s < underlying.volatility_interval_s.max(1) {
+            return Ok(());
+        }
+        self.variance_q32 = next_variance_q32(
+            self.variance_q32,
+            self.sample_price.get(),
+            price,
+            elapsed_s,
+            underlying.volatility_half_life_s,
+        )?;
+        self.volatility_q32 = sqrt_q32(self.variance_q32);
+        self.sample_price.set(price);
+        self.sample_time = time;
+        Ok(())
+    }
+
+    /// The scan range at the present volatility and price confidence, Q32.
+    pub fn scan_range_q32(&self, underlying: &Underlying, price: &PriceEntry) -> u64 {
+        scan_range_q32(
+            &underlying.range_parameters(),
+            self.volatility_q32,
+            price.confidence_ratio_q32,
+        )
+    }
+}
+
+layout! {
+    /// Interest of one asset: an amount is shares times index.
+    #[derive(Default)]
+    part AssetIndexes [72] {
+        /// Native units per deposit share.
+        pub deposit: StoredI80F48,
+        /// Native units per loan share.
+        pub borrow: StoredI80F48,
+        /// When interest was last accrued, unix seconds.
+        pub accrued_at: i64,
+        /// All deposits at that time, native units, for the size term of haircuts.
+        pub deposits_total: u64,
+        /// All loans at that time, native units.
+        pub loans_total: u64,
+        /// Room.
+        pub reserved: [u64; 2],
+    }
+}
+
+layout! {
+    /// Funding of one perpetual.
+    #[derive(Default)]
+    part FundingState [40] {
+        /// Quote units paid by one long lot since the beginning.
+        pub index: StoredI80F48,
+        /// When it was last updated, unix seconds.
+        pub updated_at: i64,
+        /// Room.
+        pub reserved: [u64; 2],
+    }
+}
+
+impl Board {
+    /// The price entry of a feed.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn price(&self, feed: u8) -> Result<&PriceEntry, StateError> {
+        self.prices
+            .get(usize::from(feed))
+            .ok_or(StateError::UnknownIndex)
+    }
+
+    /// The indexes of an asset.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn indexes(&self, asset: u8) -> Result<&AssetIndexes, StateError> {
+        self.assets
+            .get(usize::from(asset))
+            .ok_or(StateError::UnknownIndex)
+    }
+}
+
+offsets!(Board {
+    exchange: 0,
+    prices: 32,
+    underlyings: 10784,
+    assets: 16928,
+    perpetuals: 19232,
+});

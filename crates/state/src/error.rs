@@ -1,0 +1,44 @@
+//! Why a ledger or health operation is refused.
+
+use ballast_risk::Overflow;
+
+/// The program turns each into the error code of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateError {
+    /// A number left its range.
+    Overflow,
+    /// A price needed for this action is older than its feed allows, or diverges from its second source.
+    StalePrice,
+    /// A price needed for this action was never written to the board.
+    PriceNeverSet,
+    /// All balance slots of the account are in use.
+    BalanceSlotsFull,
+    /// All position slots of the account are in use.
+    PositionSlotsFull,
+    /// All order slots of the account are in use.
+    OrderSlotsFull,
+    /// An index points outside its table.
+    UnknownIndex,
+    /// The account has no such position.
+    PositionNotFound,
+    /// A loan and a deposit meet, so the bank of that asset must be passed.
+    BankRequired,
+    /// A position is netted, so its market must be passed.
+    MarketRequired,
+    /// The kind of instrument cannot be margined yet.
+    UnsupportedInstrument,
+}
+
+impl From<Overflow> for StateError {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
+}
+
+impl core::fmt::Display for StateError {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "{self:?}")
+    }
+}
+
+impl std::error::Error for StateError {}

@@ -1,0 +1,382 @@
+//! Configuration: what is listed and every risk parameter. Written by the admin only.
+
+use crate::{
+    ASSETS_MAX, CORRELATIONS_MAX, FEEDS_MAX, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX,
+};
+#[cfg(feature = "anchor")]
+use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::liquidation::Auction;
+use ballast_risk::margin::Correlation;
+use ballast_risk::volatility::RangeParameters;
+use solana_pubkey::Pubkey;
+
+layout! {
+    /// One deployment's configuration. Created by the client with the program as owner, initialised once.
+    account Exchange [29192] b"exchange" {
+        /// The board of this exchange; no other is accepted.
+        pub board: Pubkey,
+        /// The insurance fund, a margin account.
+        pub insurance_fund: Pubkey,
+        /// Lists assets, underlyings and markets.
+        pub admin: Pubkey,
+        /// Changes risk parameters.
+        pub risk_authority: Pubkey,
+        /// May pause, for a bounded time.
+        pub guardian: Pubkey,
+        /// The admin that was proposed and has not accepted yet.
+        pub pending_admin: Pubkey,
+        /// The risk authority that was proposed and has not accepted yet.
+        pub pending_risk_authority: Pubkey,
+        /// The guardian that was proposed and has not accepted yet.
+        pub pending_guardian: Pubkey,
+        /// One bit per instruction.
+        pub paused_instructions: u64,
+        /// When the pause ends by itself, unix seconds.
+        pub pause_ends_at: i64,
+        /// Parameters of the whole portfolio.
+        pub margin: MarginParameters,
+        /// Parameters of liquidation.
+        pub liquidation: LiquidationParameters,
+        /// Fees per kind of market, by [`crate::MarketKind`].
+        pub fees: [FeeRates; 4],
+        /// Room for what the whole exchange may need later.
+        pub reserved: [u64; 32],
+        /// Listed assets; the first `asset_count` are set.
+        pub assets: [Asset; ASSETS_MAX],
+        /// Listed underlyings; the first `underlying_count` are set.
+        pub underlyings: [Underlying; UNDERLYINGS_MAX],
+        /// Price feeds; the first `feed_count` are set.
+        pub feeds: [Feed; FEEDS_MAX],
+        /// Correlations of pairs of underlyings, see [`Exchange::correlation`].
+        pub correlations: [CorrelationPair; CORRELATIONS_MAX],
+        /// Number of assets.
+        pub asset_count: u8,
+        /// Number of underlyings.
+        pub underlying_count: u8,
+        /// Number of feeds.
+        pub feed_count: u8,
+        /// Layout version, 1.
+        pub version: u8,
+        /// Fills the word.
+        pub padding: [u8; 4],
+    }
+}
+
+layout! {
+    /// Portfolio margin parameters. All Q32.
+    #[derive(Debug, Default)]
+    part MarginParameters [64] {
+        /// Initial margin over maintenance margin, at least 1.
+        pub initial_factor_q32: u64,
+        /// Largest part of the sum of directional losses that offsets across underlyings may take away.
+        pub max_offset_q32: u64,
+        /// Factor on margin per unit that the quote asset's price lies below 0.99.
+        pub depeg_multiplier_q32: u64,
+        /// How many confidence intervals are added to the price of a loan whose price is uncertain.
+        pub wide_confidence_multiplier_q32: u64,
+        /// Room.
+        pub reserved: [u64; 4],
+    }
+}
+
+layout! {
+    /// Liquidation parameters, see `ballast_risk::liquidation`.
+    #[derive(Debug, Default)]
+    part LiquidationParameters [112] {
+        /// Discount when the auction starts, Q32.
+        pub discount_start_q32: u64,
+        /// Discount at `first_s`, Q32.
+        pub discount_first_q32: u64,
+        /// First stretch of the auction, seconds.
+        pub first_s: u64,
+        /// When the price of a solvent account reaches 0, seconds.
+        pub zero_s: u64,
+        /// When the insurance premium is full, seconds.
+        pub premium_full_s: u64,
+        /// Largest insurance premium as a fraction of maintenance margin, Q32.
+        pub premium_q32: u64,
+        /// Where between maintenance and initial margin an account leaves liquidation, Q32.
+        pub buffer_q32: u64,
+        /// Share of the discount that goes to the insurance fund, Q32.
+        pub insurance_share_q32: u64,
+        /// Accounts whose gross value is below this are taken whole, quote units.
+        pub dust_value: u64,
+        /// Room.
+        pub reserved: [u64; 5],
+    }
+}
+
+impl LiquidationParameters {
+    /// The shape of the auction.
+    pub fn auction(&self) -> Auction {
+        Auction {
+            discount_start_q32: self.discount_start_q32,
+            discount_first_q32: self.discount_first_q32,
+            first_s: self.first_s,
+            zero_s: self.zero_s,
+            premium_full_s: self.premium_full_s,
+            premium_q32: self.premium_q32,
+        }
+    }
+}
+
+layout! {
+    /// Trading fees of one kind of market, fractions of the traded value, Q32.
+    #[derive(Debug, Default)]
+    part FeeRates [32] {
+        /// Paid by the older order.
+        pub maker_q32: u64,
+        /// Paid by the younger order.
+        pub taker_q32: u64,
+        /// Share of both fees that goes to whoever submits the fill.
+        pub filler_share_q32: u64,
+        /// Options: largest fee as a share of the premium.
+        pub premium_cap_q32: u64,
+    }
+}
+
+layout! {
+    /// A token that can be deposited and borrowed.
+    part Asset [240] {
+        /// Its mint.
+        pub mint: Pubkey,
+        /// Haircut on deposits for maintenance, Q32.
+        pub deposit_haircut_maintenance_q32: u64,
+        /// Base haircut on deposits for initial margin, Q32.
+        pub deposit_haircut_initial_q32: u64,
+        /// Haircut on top of loans for maintenance, Q32.
+        pub loan_haircut_maintenance_q32: u64,
+        /// Base haircut on top of loans for initial margin, Q32.
+        pub loan_haircut_initial_q32: u64,
+        /// Further initial haircut per unit of the underlying's scan range, Q32: it follows volatility.
+        pub haircut_range_multiplier_q32: u64,
+        /// Further initial haircut grows once all deposits are worth more than this, quote units.
+        pub haircut_size_start: u64,
+        /// Utilisations at which the interest curve bends, Q32, rising.
+        pub interest_kinks_q32: [u64; 2],
+        /// Yearly rates at utilisation 0, at the kinks and at 100%, Q32.
+        pub interest_rates_q32: [u64; 4],
+        /// Share of interest for the exchange's fees, Q32.
+        pub interest_fee_share_q32: u64,
+        /// Share of interest for the insurance fund, Q32.
+        pub interest_insurance_share_q32: u64,
+        /// Fee on new loans, Q32.
+        pub origination_fee_q32: u64,
+        /// Room.
+        pub reserved: [u64; 10],
+        /// Decimals of the mint.
+        pub decimals: u8,
+        /// Its price feed.
+        pub feed: u8,
+        /// The underlying whose scenarios it takes part in, or [`crate::NONE`].
+        pub underlying: u8,
+        /// Active, reduce-only or closing.
+        pub mode: u8,
+        /// Fills the word.
+        pub padding: [u8; 4],
+    }
+}
+
+layout! {
+    /// What perpetuals, futures and options are written on.
+    part Underlying [344] {
+        /// Ticker, zero-padded.
+        pub name: [u8; 16],
+        /// Base units in a lot, the unit in which positions and orders count. Never changes.
+        pub lot_size: u64,
+        /// Scan range per unit of annualised volatility: `z·√horizon`, Q32.
+        pub range_volatility_multiplier_q32: u64,
+        /// Smallest scan range, Q32.
+        pub range_minimum_q32: u64,
+        /// Largest scan range, Q32.
+        pub range_maximum_q32: u64,
+        /// Confidence intervals added to the scan range, Q32.
+        pub range_confidence_multiplier_q32: u64,
+        /// Half-life of the realised variance, seconds.
+        pub volatility_half_life_s: u64,
+        /// Shortest time between two samples of the return, seconds.
+        pub volatility_interval_s: u64,
+        /// Size contingency at a notional equal to the depth, Q32: λ.
+        pub size_lambda_q32: u64,
+        /// Depth of the market for the size contingency, quote units.
+        pub size_depth: u64,
+        /// `λ²/depth·2^64`, derived when the two are written.
+        pub size_coefficient_q64: u64,
+        /// Largest rate of the size contingency, Q32.
+        pub size_cap_q32: u64,
+        /// Largest unsettled profit of one account that counts for initial margin, quote units.
+        pub unsettled_profit_cap: u64,
+        /// How far an order's price may lie from the mark, Q32.
+        pub price_band_q32: u64,
+        /// Minimum margin of a net short option as a fraction of spot, Q32.
+        pub short_option_minimum_q32: u64,
+        /// Discount on long options for initial margin, Q32.
+        pub long_option_discount_q32: u64,
+        /// Relative rise of implied volatility in scenarios, at 30 days, Q32.
+        pub volatility_shock_up_q32: u64,
+        /// Relative fall of implied volatility in scenarios, at 30 days, Q32.
+        pub volatility_shock_down_q32: u64,
+        /// Exponents of the shock's dependence on tenor below and above 30 days, Q32.
+        pub volatility_shock_exponents_q32: [u64; 2],
+        /// Lowest implied volatility of the surface, Q32.
+        pub surface_floor_q32: u64,
+        /// Highest implied volatility of the surface, Q32.
+        pub surface_cap_q32: u64,
+        /// Largest relative change of the surface in one update, Q32.
+        pub surface_step_q32: u64,
+        /// Seconds after which the surface counts as stale.
+        pub surface_max_age_s: u64,
+        /// Who posts the surface.
+        pub surface_authority: Pubkey,
+        /// Room.
+        pub reserved: [u64; 13],
+        /// Its price feed, which gives the price of one base unit.
+        pub feed: u8,
+        /// Active, reduce-only or closing.
+        pub mode: u8,
+        /// Fills the word.
+        pub padding: [u8; 6],
+    }
+}
+
+impl Underlying {
+    /// What turns its volatility into its scan range.
+    pub fn range_parameters(&self) -> RangeParameters {
+        RangeParameters {
+            volatility_multiplier_q32: self.range_volatility_multiplier_q32,
+            minimum_q32: self.range_minimum_q32,
+            maximum_q32: self.range_maximum_q32,
+            confidence_multiplier_q32: self.range_confidence_multiplier_q32,
+        }
+    }
+}
+
+/// Where a feed's prices come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FeedKind {
+    /// `PriceUpdateV2` of the Pyth receiver program with the given feed id, any account.
+    PythPull = 1,
+    /// The legacy price account at the given address, of the Pyth oracle program.
+    PythPush = 2,
+}
+
+layout! {
+    /// Where a price comes from and when it may be trusted.
+    part Feed [120] {
+        /// Name such as `SOL/USD`, zero-padded.
+        pub name: [u8; 16],
+        /// Feed id ([`FeedKind::PythPull`]) or account address ([`FeedKind::PythPush`]).
+        pub id: [u8; 32],
+        /// Oldest price that counts as fresh, seconds.
+        pub max_age_s: u64,
+        /// Largest confidence interval over price that counts as certain, Q32.
+        pub max_confidence_q32: u64,
+        /// Largest distance to the feed compared with, Q32.
+        pub max_divergence_q32: u64,
+        /// Half-life of the slow price, seconds.
+        pub slow_price_half_life_s: u64,
+        /// Room.
+        pub reserved: [u64; 4],
+        /// A [`FeedKind`].
+        pub kind: u8,
+        /// Decimals of the token or base unit: prices on the board are quote units per 10^-decimals.
+        pub unit_decimals: u8,
+        /// The feed to compare with, or [`crate::NONE`].
+        pub compare_with: u8,
+        /// Fills the word.
+        pub padding: [u8; 5],
+    }
+}
+
+impl Feed {
+    /// The source, or `None` for a byte that no source has.
+    pub fn kind(&self) -> Option<FeedKind> {
+        match self.kind {
+            1 => Some(FeedKind::PythPull),
+            2 => Some(FeedKind::PythPush),
+            _ => None,
+        }
+    }
+}
+
+layout! {
+    /// Estimates of the correlation of two underlyings, in 1e-4.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    part CorrelationPair [4] {
+        /// The low estimate.
+        pub low_bps: i16,
+        /// The high estimate.
+        pub high_bps: i16,
+    }
+}
+
+/// Place of the pair of two different underlyings in [`Exchange::correlations`].
+pub const fn correlation_index(a: usize, b: usize) -> usize {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    high * (high - 1) / 2 + low
+}
+
+impl Exchange {
+    /// A listed asset.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn asset(&self, index: u8) -> Result<&Asset, StateError> {
+        self.assets[..usize::from(self.asset_count).min(ASSETS_MAX)]
+            .get(usize::from(index))
+            .ok_or(StateError::UnknownIndex)
+    }
+
+    /// A listed underlying.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn underlying(&self, index: u8) -> Result<&Underlying, StateError> {
+        self.underlyings[..usize::from(self.underlying_count).min(UNDERLYINGS_MAX)]
+            .get(usize::from(index))
+            .ok_or(StateError::UnknownIndex)
+    }
+
+    /// A feed.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn feed(&self, index: u8) -> Result<&Feed, StateError> {
+        self.feeds[..usize::from(self.feed_count).min(FEEDS_MAX)]
+            .get(usize::from(index))
+            .ok_or(StateError::UnknownIndex)
+    }
+
+    /// Correlation of two different underlyings; full and none for indexes out of range, which never offsets.
+    pub fn correlation(&self, a: u8, b: u8) -> Correlation {
+        let (a, b) = (usize::from(a), usize::from(b));
+        if a == b || a >= UNDERLYINGS_MAX || b >= UNDERLYINGS_MAX {
+            return Correlation {
+                low_bps: 0,
+                high_bps: 10_000,
+            };
+        }
+        let pair = self.correlations[correlation_index(a, b)];
+        Correlation {
+            low_bps: pair.low_bps,
+            high_bps: pair.high_bps,
+        }
+    }
+}
+
+offsets!(Exchange {
+    board: 0,
+    insurance_fund: 32,
+    admin: 64,
+    margin: 272,
+    liquidation: 336,
+    fees: 448,
+    assets: 832,
+    underlyings: 8512,
+    feeds: 19520,
+    correlations: 27200,
+});
+
+// The surface's tenors are part of the board; the constant is used there.
+const _: () = assert!(TENORS == 6 && size_of::<StoredI80F48>() == 16);
