@@ -1,1 +1,88 @@
-fn main(){}
+//! `cargo xtask`: the one front door to building, testing and showing Ballast.
+
+mod build;
+mod builtins;
+mod debian;
+mod idl;
+mod process;
+mod setup;
+mod standard_library;
+mod tasks;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Build, test and show Ballast.
+///
+/// Every command prepares the machine first when it has to, so `cargo xtask test` is all that a fresh clone needs.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the machine ready to build on-chain programs. A second run does nothing.
+    ///
+    /// Uses Solana's platform-tools when `cargo build-sbf` and its tools are installed. Otherwise it bootstraps a
+    /// toolchain from Debian packages and crates, about three minutes once, without root. That toolchain lives in
+    /// $BALLAST_TOOLCHAIN_DIR, by default in the user's cache folder, where other clones find it too.
+    Setup {
+        /// Throw the bootstrapped toolchain away and make it anew.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Build the on-chain programs into target/deploy and the IDL into target/idl.
+    Build {
+        /// Build only these programs: ballast, oracle-stub, sbf-probe. The IDL belongs to ballast.
+        #[arg(value_parser = build::program_names())]
+        programs: Vec<String>,
+    },
+    /// Build, then run every test of the workspace.
+    Test {
+        /// Arguments for `cargo test`, for instance `-p ballast-risk` or `-- --nocapture`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Build, then run the demo.
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Arguments for the demo; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check formatting and lints, warnings denied.
+    Check,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup { force } => setup::setup(force),
+        Command::Build { programs } => build::build(&workspace, &programs),
+        Command::Test { arguments } => tasks::test(&workspace, &arguments),
+        Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
+        Command::Check => tasks::check(&workspace),
+    }
+}

@@ -85,13 +85,21 @@ pub extern "C" fn __adddf3(a: u64, b: u64) -> u64 {
     if a == 0 {
         return sign_b | b;
     }
-    let (sign, large, small) = if a >= b { (sign_a, a, b) } else { (sign_b, b, a) };
+    let (sign, large, small) = if a >= b {
+        (sign_a, a, b)
+    } else {
+        (sign_b, b, a)
+    };
     let (exponent, large) = unpack(large);
     let (exponent_small, small) = unpack(small);
     // One bit below the leading position, so that a carry has room.
     let large = large << (ROUND_BITS - 1);
     let small = shift_right_sticky(small << (ROUND_BITS - 1), exponent - exponent_small);
-    let sum = if sign_a == sign_b { large + small } else { large - small };
+    let sum = if sign_a == sign_b {
+        large + small
+    } else {
+        large - small
+    };
     if sum == 0 {
         return 0;
     }

@@ -144,7 +144,11 @@ pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, length: usize) -> i3
             let x: u64 = load(a, offset);
             let y: u64 = load(b, offset);
             if x != y {
-                return if x.swap_bytes() < y.swap_bytes() { -1 } else { 1 };
+                return if x.swap_bytes() < y.swap_bytes() {
+                    -1
+                } else {
+                    1
+                };
             }
             offset += 8;
         }

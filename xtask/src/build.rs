@@ -1,0 +1,139 @@
+//! `cargo xtask build`: on-chain programs and the IDL.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    builtins, idl,
+    process::{cargo, run, run_named},
+    setup,
+    toolchain::{Bootstrapped, Toolchain},
+    workspace::Workspace,
+};
+
+/// An on-chain program.
+struct Program {
+    package: &'static str,
+    folder: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        package: "ballast",
+        folder: "programs/ballast",
+    },
+    Program {
+        package: "oracle-stub",
+        folder: "programs/oracle-stub",
+    },
+    Program {
+        package: "sbf-probe",
+        folder: "programs/sbf-probe",
+    },
+];
+
+impl Program {
+    /// The file name of the finished program.
+    fn file_name(&self) -> String {
+        format!("{}.so", self.package.replace('-', "_"))
+    }
+}
+
+/// The names of all programs.
+pub fn program_names() -> Vec<&'static str> {
+    PROGRAMS.iter().map(|program| program.package).collect()
+}
+
+/// Builds what tests, demo and deployment need: the chosen programs, or all of them when none is.
+///
+/// A program that fails does not keep the others from being built, but the command fails.
+pub fn build(workspace: &Workspace, chosen: &[String]) -> Result<()> {
+    let toolchain = setup::toolchain()?;
+    eprintln!("Building on-chain programs with {toolchain}");
+    fs::create_dir_all(workspace.deploy())?;
+    let build_program = builder(workspace, &toolchain)?;
+
+    let wanted =
+        |program: &&Program| chosen.is_empty() || chosen.iter().any(|name| name == program.package);
+    let mut failed = Vec::new();
+    for program in PROGRAMS.iter().filter(wanted) {
+        if let Err(error) = build_program(program) {
+            eprintln!("error: {error:#}");
+            failed.push(program.package);
+            continue;
+        }
+        let file = workspace.deploy().join(program.file_name());
+        let bytes = fs::metadata(&file)
+            .with_context(|| format!("the build left no {}", file.display()))?
+            .len();
+        println!("{bytes:>9} bytes  {}", file.display());
+    }
+    if !failed.is_empty() {
+        bail!("not built: {}; the reasons are above", failed.join(", "));
+    }
+    if chosen.is_empty() || chosen.iter().any(|name| name == idl::PROGRAM) {
+        idl::build(workspace)?;
+    }
+    Ok(())
+}
+
+/// How the toolchain builds one program into the deploy folder.
+fn builder<'a>(
+    workspace: &'a Workspace,
+    toolchain: &'a Toolchain,
+) -> Result<Box<dyn Fn(&Program) -> Result<()> + 'a>> {
+    Ok(match toolchain {
+        Toolchain::PlatformTools { .. } => {
+            Box::new(|program| build_by_platform_tools(workspace, program))
+        }
+        Toolchain::Bootstrapped(bootstrapped) => {
+            let link_arguments = builtins::link_arguments(workspace, bootstrapped)?;
+            Box::new(move |program| {
+                build_by_bootstrapped(workspace, bootstrapped, &link_arguments, program)
+            })
+        }
+    })
+}
+
+fn build_by_platform_tools(workspace: &Workspace, program: &Program) -> Result<()> {
+    run(cargo()
+        .args(["build-sbf", "--manifest-path"])
+        .arg(workspace.path(program.folder).join("Cargo.toml"))
+        .arg("--sbf-out-dir")
+        .arg(workspace.deploy())
+        .env("CARGO_TARGET_DIR", workspace.sbf_target()))
+}
+
+fn build_by_bootstrapped(
+    workspace: &Workspace,
+    toolchain: &Bootstrapped,
+    link_arguments: &[String],
+    program: &Program,
+) -> Result<()> {
+    let target = workspace.sbf_target();
+    run_named(
+        &format!("building the program {}", program.package),
+        toolchain
+            .cargo_rustc(&target, "cdylib")
+            .args(["--package", program.package, "--manifest-path"])
+            .arg(workspace.path("Cargo.toml"))
+            .arg("--")
+            .args(link_arguments),
+    )?;
+    let file = program.file_name();
+    let built = Bootstrapped::artifacts(&target).join(format!("lib{file}"));
+    install(&built, &workspace.deploy().join(file))
+}
+
+/// Puts a finished program in its place at once; an unchanged one is left alone.
+fn install(from: &Path, to: &Path) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("the linker left no {}", from.display()))?;
+    if fs::read(to).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    let temporary = to.with_extension("so.new");
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, to)?;
+    Ok(())
+}

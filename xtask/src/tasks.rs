@@ -1,0 +1,78 @@
+//! `cargo xtask test`, `demo` and `check`.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{
+    build::build,
+    process::{cargo, run},
+    setup,
+    workspace::Workspace,
+};
+
+/// Where tests and the demo find the programs.
+const DEPLOY_VARIABLE: &str = "BALLAST_DEPLOY_DIR";
+
+/// Builds, then runs the tests of the whole workspace, or those that `arguments` choose.
+pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    build(workspace, &[])?;
+    let chooses_package = arguments
+        .iter()
+        .take_while(|argument| *argument != "--")
+        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"));
+    let mut command = in_workspace(workspace, &["test"]);
+    if !chooses_package {
+        command.arg("--workspace");
+    }
+    run(command.args(arguments))
+}
+
+/// Builds, then runs the demo.
+pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    build(workspace, &[])?;
+    let run_demo = [
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "ballast-sim",
+        "--bin",
+        "demo",
+        "--",
+    ];
+    run(in_workspace(workspace, &run_demo).args(arguments))
+}
+
+/// Checks formatting and lints.
+pub fn check(workspace: &Workspace) -> Result<()> {
+    let missing = setup::missing_components();
+    if !missing.is_empty() {
+        let components: Vec<_> = missing.iter().map(|(_, component)| *component).collect();
+        bail!(
+            "missing: run `rustup component add {}`",
+            components.join(" ")
+        );
+    }
+    run(&mut in_workspace(workspace, &["fmt", "--all", "--check"]))?;
+    run(&mut in_workspace(
+        workspace,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ))
+}
+
+fn in_workspace(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command
+        .args(arguments)
+        .current_dir(&workspace.root)
+        .env(DEPLOY_VARIABLE, workspace.deploy());
+    command
+}
