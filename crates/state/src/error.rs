@@ -9,6 +9,8 @@ pub enum StateError {
     Overflow,
     /// A price needed for this action is older than its feed allows, or diverges from its second source.
     StalePrice,
+    /// A price needed for this action has too wide a confidence interval.
+    UncertainPrice,
     /// A price needed for this action was never written to the board.
     PriceNeverSet,
     /// All balance slots of the account are in use.
@@ -19,12 +21,8 @@ pub enum StateError {
     OrderSlotsFull,
     /// An index points outside its table.
     UnknownIndex,
-    /// The account has no such position.
-    PositionNotFound,
     /// A loan and a deposit meet, so the bank of that asset must be passed.
     BankRequired,
-    /// A position is netted, so its market must be passed.
-    MarketRequired,
     /// The kind of instrument cannot be margined yet.
     UnsupportedInstrument,
 }

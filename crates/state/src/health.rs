@@ -5,8 +5,8 @@
 //! underlyings, adds contingencies, and compares with equity after haircuts. The [`Report`] keeps every intermediate.
 
 use crate::{
-    AssetIndexes, Board, Exchange, MarginAccount, MarketKind, NONE, PriceEntry, QUOTE_ASSET,
-    StateError, UNDERLYINGS_MAX, Validity, ledger,
+    AssetIndexes, Board, Exchange, MarginAccount, MarketKind, NONE, Position, PriceEntry,
+    QUOTE_ASSET, StateError, StoredI80F48, UNDERLYINGS_MAX, Validity, ledger,
 };
 use ballast_risk::liquidation::buffer_margin;
 use ballast_risk::margin::{
@@ -15,6 +15,7 @@ use ballast_risk::margin::{
 };
 use ballast_risk::numbers::{Q32_ONE, mul_q32_ceil, signed_value_floor, value_ceil, value_floor};
 use ballast_risk::scenarios::scan_linear;
+use bytemuck::Zeroable;
 use fixed::types::I80F48;
 
 /// What the figures are for; it decides how prices that are not fresh count (the table in `docs/oracle.md`).
@@ -31,12 +32,12 @@ pub enum Purpose {
 }
 
 /// One underlying's part of a report. Values in quote units.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Zeroable)]
 pub struct UnderlyingReport {
     /// Index of the underlying in the exchange.
     pub underlying: u8,
     /// Mark of one lot, quote units.
-    pub mark: I80F48,
+    pub mark: StoredI80F48,
     /// Scan range, Q32.
     pub range_q32: u64,
     /// Net delta: spot deposits and loans, perpetuals and futures.
@@ -53,22 +54,8 @@ pub struct UnderlyingReport {
     pub size_contingency: i64,
 }
 
-impl UnderlyingReport {
-    const EMPTY: Self = Self {
-        underlying: NONE,
-        mark: I80F48::ZERO,
-        range_q32: 0,
-        delta: 0,
-        profit: 0,
-        scan_loss: 0,
-        worst_scenario: 0,
-        directional: 0,
-        size_contingency: 0,
-    };
-}
-
 /// The margin of one account with every intermediate. Values in quote units.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Zeroable)]
 pub struct Report {
     /// Equity at marks, without haircuts.
     pub equity_mark: i64,
@@ -98,27 +85,12 @@ pub struct Report {
     pub underlyings: [UnderlyingReport; UNDERLYINGS_MAX],
 }
 
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            equity_mark: 0,
-            equity_maintenance: 0,
-            equity_initial: 0,
-            gross_value: 0,
-            directional_loss: 0,
-            residual_loss: 0,
-            contingencies: 0,
-            depeg_factor_q32: Q32_ONE,
-            maintenance_margin: 0,
-            initial_margin: 0,
-            buffer_margin: 0,
-            underlying_count: 0,
-            underlyings: [UnderlyingReport::EMPTY; UNDERLYINGS_MAX],
-        }
-    }
-}
-
 impl Report {
+    /// An empty report on the heap: it is too large for the stack of the on-chain program.
+    pub fn boxed() -> Box<Self> {
+        bytemuck::allocation::zeroed_box()
+    }
+
     /// Equity above initial margin; an action that adds risk needs at least 0 afterwards.
     pub fn health_initial(&self) -> i64 {
         self.equity_initial.saturating_sub(self.initial_margin)
@@ -161,7 +133,7 @@ impl Report {
 
     fn reset(&mut self) {
         for used in &mut self.underlyings[..self.underlying_count] {
-            *used = UnderlyingReport::EMPTY;
+            *used = UnderlyingReport::zeroed();
         }
         self.equity_mark = 0;
         self.equity_maintenance = 0;
@@ -180,6 +152,15 @@ pub struct RiskMark {
     pub maintenance_margin: i64,
     /// Maintenance health before.
     pub health_maintenance: i64,
+}
+
+impl RiskMark {
+    /// Whether equity over maintenance margin is at least that of `other`.
+    pub fn ratio_is_at_least(&self, other: &Self) -> bool {
+        // E/MM = 1 + health/MM, and margins are not negative.
+        i128::from(self.health_maintenance) * i128::from(other.maintenance_margin)
+            >= i128::from(other.health_maintenance) * i128::from(self.maintenance_margin)
+    }
 }
 
 /// Where everything is looked up.
@@ -215,6 +196,20 @@ impl<'a> View<'a> {
         purpose: Purpose,
         report: &mut Report,
     ) -> Result<(), StateError> {
+        self.assess_with(account, &[], purpose, report)
+    }
+
+    /// What the figures would be with further positions: the same computation, nothing is copied or changed.
+    ///
+    /// # Errors
+    /// As [`View::assess`].
+    pub fn assess_with(
+        &self,
+        account: &MarginAccount,
+        further: &[Position],
+        purpose: Purpose,
+        report: &mut Report,
+    ) -> Result<(), StateError> {
         report.reset();
         let mut assessment = Assessment {
             view: self,
@@ -228,22 +223,65 @@ impl<'a> View<'a> {
                 ledger::amount(balance, self.indexes(balance.asset)?)?,
             )?;
         }
-        for position in account.positions.iter().filter(|slot| !slot.is_free()) {
+        let positions = account.positions.iter().chain(further);
+        for position in positions.filter(|slot| !slot.is_free()) {
             assessment.add_position(position)?;
         }
         assessment.finish()
     }
 
-    /// Mark of one lot of an underlying at the board's price, for settlement and price bands.
+    /// Whether an account in liquidation has recovered to its buffer. Prices that cannot be used mean that it has not.
+    pub fn has_recovered(&self, account: &MarginAccount, report: &mut Report) -> bool {
+        self.assess(account, Purpose::Liquidate, report).is_ok() && report.is_above_buffer()
+    }
+
+    /// The price of one native unit of an asset other than the quote asset that a liquidation uses.
     ///
     /// # Errors
-    /// [`StateError::PriceNeverSet`], [`StateError::StalePrice`] unless the price is fresh.
+    /// As [`View::assess`] for [`Purpose::Liquidate`].
+    pub fn liquidation_price(&self, asset: u8, owned: bool) -> Result<I80F48, StateError> {
+        let (entry, validity) = self.feed_price(self.exchange.asset(asset)?.feed)?;
+        Ok(self
+            .usable(entry, validity, Purpose::Liquidate, owned, false)?
+            .price)
+    }
+
+    /// The mark of one lot that a liquidation uses.
+    ///
+    /// # Errors
+    /// As [`View::assess`] for [`Purpose::Liquidate`].
+    pub fn liquidation_mark(&self, underlying: u8, owned: bool) -> Result<I80F48, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        let usable = self.usable(entry, validity, Purpose::Liquidate, owned, true)?;
+        lot_mark(usable.price, listed.lot_size)
+    }
+
+    /// Whether an order's price (quote units per lot) lies in the band around the last known mark, however old that is.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`].
+    pub fn is_within_band(&self, underlying: u8, price: u64) -> Result<bool, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        if validity == Validity::NeverSet {
+            return Err(StateError::PriceNeverSet);
+        }
+        let mark = lot_mark(entry.price.get(), listed.lot_size)?;
+        let band = I80F48::from_bits(i128::from(listed.price_band_q32) << 16);
+        let width = mark.checked_mul(band).ok_or(StateError::Overflow)?;
+        Ok(mark.abs_diff(I80F48::from_num(price)) <= width)
+    }
+
+    /// Mark of one lot of an underlying at the board's price, for settlement.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`], [`StateError::StalePrice`], [`StateError::UncertainPrice`]: only a fresh price will do.
     pub fn fresh_mark(&self, underlying: u8) -> Result<I80F48, StateError> {
         let (listed, entry, validity) = self.underlying_price(underlying)?;
         match validity {
             Validity::Fresh => lot_mark(entry.price.get(), listed.lot_size),
             Validity::NeverSet => Err(StateError::PriceNeverSet),
-            Validity::Wide | Validity::Stale => Err(StateError::StalePrice),
+            Validity::Wide => Err(StateError::UncertainPrice),
+            Validity::Stale => Err(StateError::StalePrice),
         }
     }
 
@@ -406,7 +444,7 @@ impl Assessment<'_, '_> {
         add(&mut self.report.equity_initial, initial)
     }
 
-    fn add_position(&mut self, position: &crate::Position) -> Result<(), StateError> {
+    fn add_position(&mut self, position: &Position) -> Result<(), StateError> {
         if position.terms.kind()? != MarketKind::Perpetual {
             return Err(StateError::UnsupportedInstrument);
         }
@@ -457,7 +495,7 @@ impl Assessment<'_, '_> {
             .get_mut(count)
             .ok_or(StateError::UnknownIndex)?;
         slot.underlying = underlying;
-        slot.mark = lot_mark(entry.price.get(), listed.lot_size)?;
+        slot.mark.set(lot_mark(entry.price.get(), listed.lot_size)?);
         slot.range_q32 = state.scan_range_q32(listed, entry);
         self.report.underlying_count += 1;
         Ok(count)
@@ -544,8 +582,8 @@ impl View<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MarketTerms, Position};
-    use bytemuck::{Zeroable, allocation::zeroed_box};
+    use crate::MarketTerms;
+    use bytemuck::allocation::zeroed_box;
 
     const NOW: i64 = 1_700_000_000;
 
@@ -623,8 +661,8 @@ mod tests {
         board: &Board,
         account: &MarginAccount,
         purpose: Purpose,
-    ) -> Result<Report, StateError> {
-        let mut report = Report::default();
+    ) -> Result<Box<Report>, StateError> {
+        let mut report = Report::boxed();
         let view = View {
             exchange,
             board,

@@ -20,6 +20,29 @@ pub fn amount(balance: &Balance, indexes: &AssetIndexes) -> Result<i64, StateErr
     }
 }
 
+/// All deposits of a bank in native units, rounded up: what the bank owes depositors at most.
+///
+/// # Errors
+/// [`StateError::Overflow`].
+pub fn deposits_total(bank: &Bank, indexes: &AssetIndexes) -> Result<u64, StateError> {
+    total_ceil(bank.deposit_shares.get(), indexes.deposit.get())
+}
+
+/// All loans of a bank in native units, rounded up.
+///
+/// # Errors
+/// [`StateError::Overflow`].
+pub fn loans_total(bank: &Bank, indexes: &AssetIndexes) -> Result<u64, StateError> {
+    total_ceil(bank.borrow_shares.get(), indexes.borrow.get())
+}
+
+fn total_ceil(shares: I80F48, index: I80F48) -> Result<u64, StateError> {
+    mul_i80f48_ceil(shares, index)?
+        .checked_ceil()
+        .and_then(|total| total.checked_to_num())
+        .ok_or(StateError::Overflow)
+}
+
 fn to_amount(value: I80F48) -> Result<i64, StateError> {
     value.checked_to_num().ok_or(StateError::Overflow)
 }

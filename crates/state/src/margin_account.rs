@@ -147,6 +147,11 @@ impl Position {
 }
 
 impl MarginAccount {
+    /// Whether `key` may deposit and trade: the owner or the delegate.
+    pub fn may_trade(&self, key: &Pubkey) -> bool {
+        *key == self.owner || (*key == self.delegate && self.delegate != Pubkey::default())
+    }
+
     /// Whether it is being liquidated.
     pub fn in_liquidation(&self) -> bool {
         self.liquidation_started_at != 0
@@ -157,6 +162,12 @@ impl MarginAccount {
         self.balances.iter().all(Balance::is_free)
             && self.positions.iter().all(Position::is_free)
             && self.orders.iter().all(|order| order.lots == 0)
+    }
+
+    /// Whether it owes or may come to owe anything: a loan or a position.
+    pub fn has_obligations(&self) -> bool {
+        self.balances.iter().any(|balance| balance.shares.get() < 0)
+            || self.positions.iter().any(|position| !position.is_free())
     }
 
     /// The balance of an asset, if there is one.
@@ -220,6 +231,13 @@ impl MarginAccount {
             .iter_mut()
             .find(|order| order.lots == 0)
             .ok_or(StateError::OrderSlotsFull)
+    }
+
+    /// A resting order by its number.
+    pub fn order(&self, id: u64) -> Option<&Order> {
+        self.orders
+            .iter()
+            .find(|order| order.lots != 0 && order.id == id)
     }
 
     /// A resting order by its number.

@@ -1,1 +1,116 @@
-//! placeholder
+//! Ballast: cross-margin clearing on Solana.
+//!
+//! One margin account holds deposits, loans and positions, and one portfolio risk number decides what it may do. Nobody
+//! holds users' funds but this program. The architecture and the models are in `docs/`; account layouts and health are in
+//! `ballast-state`, the mathematics in `ballast-risk`.
+//!
+//! Every instruction is one file under [`instructions`], grouped by who calls it: its accounts with their checks, and a
+//! `handle` that reads in one order: load and validate, compute, write, health, event; tokens move last.
+// Anchor's derive macros expand to code that these lints would blame on us.
+#![allow(clippy::result_large_err, clippy::diverging_sub_expression)]
+#![allow(missing_docs, reason = "Anchor's macros generate undocumented items")]
+
+pub mod error;
+pub mod events;
+pub mod instructions;
+pub mod oracle;
+
+use anchor_lang::prelude::*;
+pub use ballast_state as state;
+use instructions::*;
+
+declare_id!("GXDMg1wQgWB3U92DXiQ5NeDGWMm5gDnKkHxZ4ZG1e6pP");
+
+// `ballast-state` derives addresses without this crate, so both must mean the same program.
+const _: () = {
+    let (here, there) = (ID.to_bytes(), ballast_state::ID.to_bytes());
+    let mut i = 0;
+    while i < 32 {
+        assert!(here[i] == there[i]);
+        i += 1;
+    }
+};
+
+#[program]
+pub mod ballast {
+    use super::*;
+
+    /// Admin: creates an exchange from two empty accounts the program owns, and its insurance fund.
+    pub fn init_exchange(ctx: Context<InitExchange>, args: InitExchangeArgs) -> Result<()> {
+        InitExchange::handle(ctx, args)
+    }
+
+    /// Admin: lists a token for deposits and loans. The first one is the quote asset.
+    pub fn add_asset(ctx: Context<AddAsset>, args: AssetArgs) -> Result<()> {
+        AddAsset::handle(ctx, args)
+    }
+
+    /// Admin: lists an underlying for derivatives, with its correlations to the ones before it.
+    pub fn add_underlying(ctx: Context<AddUnderlying>, args: UnderlyingArgs) -> Result<()> {
+        AddUnderlying::handle(ctx, args)
+    }
+
+    /// Admin: opens a market.
+    pub fn add_market(ctx: Context<AddMarket>, args: MarketArgs) -> Result<()> {
+        AddMarket::handle(ctx, args)
+    }
+
+    /// Anyone: writes the prices of any number of Pyth accounts (the remaining accounts) to the board.
+    pub fn refresh_prices<'info>(ctx: Context<'info, RefreshPrices<'info>>) -> Result<()> {
+        RefreshPrices::handle(ctx)
+    }
+
+    /// Anyone: moves an account's profit or loss in one market into cash.
+    pub fn settle_pnl(ctx: Context<SettlePnl>) -> Result<()> {
+        SettlePnl::handle(ctx)
+    }
+
+    /// Owner: opens a margin account.
+    pub fn open_account(ctx: Context<OpenAccount>, sub_account: u16) -> Result<()> {
+        OpenAccount::handle(ctx, sub_account)
+    }
+
+    /// Owner: closes an empty margin account; the rent goes back.
+    pub fn close_account(ctx: Context<CloseAccount>) -> Result<()> {
+        CloseAccount::handle(ctx)
+    }
+
+    /// Owner or delegate: deposits tokens, repaying a loan first. Into the insurance fund: anyone.
+    pub fn deposit(ctx: Context<Deposit>, amount: u64) -> Result<()> {
+        Deposit::handle(ctx, amount)
+    }
+
+    /// Owner: withdraws tokens; `u64::MAX` withdraws the whole deposit. Borrows the missing part if that is allowed.
+    pub fn withdraw(ctx: Context<Withdraw>, amount: u64, allow_borrow: bool) -> Result<()> {
+        Withdraw::handle(ctx, amount, allow_borrow)
+    }
+
+    /// Owner or delegate: rests an order in the margin account.
+    pub fn place_order(ctx: Context<PlaceOrder>, args: OrderArgs) -> Result<()> {
+        PlaceOrder::handle(ctx, args)
+    }
+
+    /// Owner or delegate: takes a resting order back.
+    pub fn cancel_order(ctx: Context<CancelOrder>, order_id: u64) -> Result<()> {
+        CancelOrder::handle(ctx, order_id)
+    }
+
+    /// Anyone: fills two crossing resting orders at the older one's price, for a share of the fees.
+    pub fn fill_order(ctx: Context<FillOrder>, args: FillArgs) -> Result<()> {
+        FillOrder::handle(ctx, args)
+    }
+
+    /// Anyone: flags an account below maintenance margin and cancels its orders; its auction begins.
+    pub fn start_liquidation(ctx: Context<StartLiquidation>) -> Result<()> {
+        StartLiquidation::handle(ctx)
+    }
+
+    /// Anyone with a margin account: takes a fraction of a flagged account's whole portfolio at the auction's price. The
+    /// remaining accounts are the banks and markets in which the liquidator's own holdings are netted.
+    pub fn liquidate<'info>(
+        ctx: Context<'info, Liquidate<'info>>,
+        args: LiquidateArgs,
+    ) -> Result<()> {
+        Liquidate::handle(ctx, args)
+    }
+}

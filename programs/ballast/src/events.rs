@@ -1,0 +1,206 @@
+//! What the program tells indexers, keepers and traders. Amounts are native units of the asset, prices and values quote
+//! units, sizes lots, unless a name says otherwise.
+
+use anchor_lang::prelude::*;
+use ballast_state::MarketTerms;
+
+/// Terms of a market, as events carry them.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub expiry: i64,
+    pub strike: u64,
+    pub underlying: u8,
+    pub kind: u8,
+}
+
+impl From<MarketTerms> for Terms {
+    fn from(terms: MarketTerms) -> Self {
+        Self {
+            expiry: terms.expiry,
+            strike: terms.strike,
+            underlying: terms.underlying,
+            kind: terms.kind,
+        }
+    }
+}
+
+#[event]
+pub struct ExchangeInitialized {
+    pub exchange: Pubkey,
+    pub board: Pubkey,
+    pub insurance_fund: Pubkey,
+    pub admin: Pubkey,
+}
+
+#[event]
+pub struct AssetAdded {
+    pub exchange: Pubkey,
+    pub asset: u8,
+    pub mint: Pubkey,
+    pub bank: Pubkey,
+    pub feed: u8,
+}
+
+#[event]
+pub struct UnderlyingAdded {
+    pub exchange: Pubkey,
+    pub underlying: u8,
+    pub feed: u8,
+    pub lot_size: u64,
+}
+
+#[event]
+pub struct MarketAdded {
+    pub exchange: Pubkey,
+    pub market: Pubkey,
+    pub terms: Terms,
+}
+
+#[event]
+pub struct AccountOpened {
+    pub exchange: Pubkey,
+    pub margin_account: Pubkey,
+    pub owner: Pubkey,
+    pub sub_account: u16,
+}
+
+#[event]
+pub struct AccountClosed {
+    pub exchange: Pubkey,
+    pub margin_account: Pubkey,
+    pub owner: Pubkey,
+}
+
+#[event]
+pub struct Deposited {
+    pub margin_account: Pubkey,
+    pub asset: u8,
+    /// What arrived in the vault.
+    pub amount: u64,
+    pub depositor: Pubkey,
+}
+
+#[event]
+pub struct Withdrawn {
+    pub margin_account: Pubkey,
+    pub asset: u8,
+    pub amount: u64,
+    /// The part of the amount that was borrowed.
+    pub borrowed: u64,
+}
+
+#[event]
+pub struct PriceUpdated {
+    pub exchange: Pubkey,
+    pub feed: u8,
+    /// Bits of an I80F48: quote units per native unit.
+    pub price_bits: i128,
+    /// Same unit.
+    pub confidence_bits: i128,
+    pub publish_time: i64,
+}
+
+#[event]
+pub struct PriceRefused {
+    pub exchange: Pubkey,
+    pub account: Pubkey,
+    /// The error code.
+    pub reason: u32,
+}
+
+#[event]
+pub struct OrderPlaced {
+    pub margin_account: Pubkey,
+    pub terms: Terms,
+    pub order_id: u64,
+    pub client_id: u64,
+    /// 0 buys, 1 sells.
+    pub side: u8,
+    /// Quote units per lot.
+    pub price: u64,
+    pub lots: u64,
+    pub expires_at: u32,
+    pub reduce_only: bool,
+}
+
+#[event]
+pub struct OrderCancelled {
+    pub margin_account: Pubkey,
+    pub order_id: u64,
+    /// Lots that were not filled.
+    pub lots: u64,
+}
+
+#[event]
+pub struct OrderFilled {
+    pub market: Pubkey,
+    pub maker: Pubkey,
+    pub taker: Pubkey,
+    pub maker_order_id: u64,
+    pub taker_order_id: u64,
+    /// Side of the taker: 0 buys, 1 sells.
+    pub taker_side: u8,
+    /// Quote units per lot.
+    pub price: u64,
+    pub lots: u64,
+    pub maker_fee: u64,
+    pub taker_fee: u64,
+    /// The filler's part of both fees.
+    pub filler_fee: u64,
+}
+
+#[event]
+pub struct PnlSettled {
+    pub margin_account: Pubkey,
+    pub market: Pubkey,
+    /// Positive: profit paid in cash. Negative: loss taken from cash.
+    pub amount: i64,
+}
+
+#[event]
+pub struct LiquidationStarted {
+    pub margin_account: Pubkey,
+    pub equity_maintenance: i64,
+    pub maintenance_margin: i64,
+    pub started_at: i64,
+}
+
+#[event]
+pub struct LiquidationEnded {
+    pub margin_account: Pubkey,
+}
+
+/// A balance that changed hands: native units, negative for a loan.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MovedBalance {
+    pub asset: u8,
+    pub amount: i64,
+}
+
+/// A position that changed hands.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MovedPosition {
+    pub terms: Terms,
+    pub base_lots: i64,
+    pub quote: i64,
+}
+
+#[event]
+pub struct Liquidated {
+    pub margin_account: Pubkey,
+    pub liquidator: Pubkey,
+    /// Fraction of the portfolio that was taken, Q32.
+    pub fraction_q32: u64,
+    /// Price of the whole portfolio in the auction, quote units.
+    pub price: i64,
+    /// What the liquidator paid into the account; negative when the account paid (rounding to lots).
+    pub payment: i64,
+    /// What the liquidator paid to the insurance fund.
+    pub insurance_fee: u64,
+    /// What the insurance fund paid to the liquidator.
+    pub insurance_payment: u64,
+    /// Mark-to-market equity before; at or below 0 the account was insolvent.
+    pub equity_mark: i64,
+    pub balances: Vec<MovedBalance>,
+    pub positions: Vec<MovedPosition>,
+}

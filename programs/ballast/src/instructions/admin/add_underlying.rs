@@ -1,0 +1,163 @@
+use super::FeedChoice;
+use super::bounds::{fraction, within};
+use crate::error::BallastError;
+use crate::events::UnderlyingAdded;
+use anchor_lang::prelude::*;
+use ballast_risk::Q32_ONE;
+use ballast_risk::margin::{CORRELATION_ONE_BPS, size_coefficient_q64};
+use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::volatility::{RANGE_LIMIT_Q32, VARIANCE_MAX_Q32};
+use ballast_state::{Exchange, UNDERLYINGS_MAX, correlation_index};
+
+/// Largest volatility the first estimate may have, Q32: 1,600%, whose square is within the variance's range.
+const INITIAL_VOLATILITY_MAX_Q32: u64 = 16 * Q32_ONE;
+const _: () = assert!(16 * 16 * Q32_ONE <= VARIANCE_MAX_Q32);
+
+/// Correlation with an underlying listed before, in 1e-4.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct CorrelationArgs {
+    pub low_bps: i16,
+    pub high_bps: i16,
+}
+
+/// How an underlying counts; see [`ballast_state::Underlying`]. Fractions in Q32.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
+pub struct UnderlyingArgs {
+    pub name: [u8; 16],
+    pub feed: FeedChoice,
+    /// Decimals of the base unit.
+    pub decimals: u8,
+    /// Base units in a lot.
+    pub lot_size: u64,
+    pub range_volatility_multiplier_q32: u64,
+    pub range_minimum_q32: u64,
+    pub range_maximum_q32: u64,
+    pub range_confidence_multiplier_q32: u64,
+    pub volatility_half_life_s: u64,
+    pub volatility_interval_s: u64,
+    /// Annualised volatility to start from, before anything is realised.
+    pub initial_volatility_q32: u64,
+    pub size_lambda_q32: u64,
+    pub size_depth: u64,
+    pub size_cap_q32: u64,
+    pub unsettled_profit_cap: u64,
+    pub price_band_q32: u64,
+    /// One for each underlying listed before, in order.
+    pub correlations: Vec<CorrelationArgs>,
+}
+
+impl UnderlyingArgs {
+    fn validate(&self) -> Result<()> {
+        within("lot_size", self.lot_size, 1, 1 << 50)?;
+        within("decimals", self.decimals, 0, 18)?;
+        within("range_maximum", self.range_maximum_q32, 1, RANGE_LIMIT_Q32)?;
+        within(
+            "range_minimum",
+            self.range_minimum_q32,
+            1,
+            self.range_maximum_q32,
+        )?;
+        within(
+            "range_volatility_multiplier",
+            self.range_volatility_multiplier_q32,
+            0,
+            10 * Q32_ONE,
+        )?;
+        within(
+            "range_confidence_multiplier",
+            self.range_confidence_multiplier_q32,
+            0,
+            100 * Q32_ONE,
+        )?;
+        within(
+            "volatility_half_life_s",
+            self.volatility_half_life_s,
+            1,
+            SECONDS_PER_YEAR,
+        )?;
+        within(
+            "volatility_interval_s",
+            self.volatility_interval_s,
+            1,
+            self.volatility_half_life_s,
+        )?;
+        within(
+            "initial_volatility",
+            self.initial_volatility_q32,
+            0,
+            INITIAL_VOLATILITY_MAX_Q32,
+        )?;
+        within("size_lambda", self.size_lambda_q32, 0, 10 * Q32_ONE)?;
+        fraction("size_cap", self.size_cap_q32)?;
+        fraction("price_band", self.price_band_q32)?;
+        for pair in &self.correlations {
+            let limit = CORRELATION_ONE_BPS as i16;
+            within("correlation high", pair.high_bps, -limit, limit)?;
+            within("correlation low", pair.low_bps, -limit, pair.high_bps)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Accounts)]
+pub struct AddUnderlying<'info> {
+    #[account(mut, has_one = admin @ BallastError::NotAdmin, has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut)]
+    pub board: AccountLoader<'info, ballast_state::Board>,
+    pub admin: Signer<'info>,
+}
+
+impl AddUnderlying<'_> {
+    pub fn handle(ctx: Context<Self>, args: UnderlyingArgs) -> Result<()> {
+        args.validate()?;
+        let mut exchange = ctx.accounts.exchange.load_mut()?;
+        let index = usize::from(exchange.underlying_count);
+        require_gt!(UNDERLYINGS_MAX, index, BallastError::TableFull);
+        require_eq!(
+            args.correlations.len(),
+            index,
+            BallastError::MissingCorrelations
+        );
+        let coefficient = size_coefficient_q64(args.size_lambda_q32, args.size_depth)
+            .ok_or(BallastError::ParameterOutOfBounds)?;
+        let feed = args.feed.resolve(&mut exchange, args.decimals)?;
+
+        let underlying = &mut exchange.underlyings[index];
+        underlying.name = args.name;
+        underlying.feed = feed;
+        underlying.lot_size = args.lot_size;
+        underlying.range_volatility_multiplier_q32 = args.range_volatility_multiplier_q32;
+        underlying.range_minimum_q32 = args.range_minimum_q32;
+        underlying.range_maximum_q32 = args.range_maximum_q32;
+        underlying.range_confidence_multiplier_q32 = args.range_confidence_multiplier_q32;
+        underlying.volatility_half_life_s = args.volatility_half_life_s;
+        underlying.volatility_interval_s = args.volatility_interval_s;
+        underlying.size_lambda_q32 = args.size_lambda_q32;
+        underlying.size_depth = args.size_depth;
+        underlying.size_coefficient_q64 = coefficient;
+        underlying.size_cap_q32 = args.size_cap_q32;
+        underlying.unsettled_profit_cap = args.unsettled_profit_cap;
+        underlying.price_band_q32 = args.price_band_q32;
+        for (other, pair) in args.correlations.iter().enumerate() {
+            let stored = &mut exchange.correlations[correlation_index(other, index)];
+            stored.low_bps = pair.low_bps;
+            stored.high_bps = pair.high_bps;
+        }
+        exchange.underlying_count += 1;
+
+        let mut board = ctx.accounts.board.load_mut()?;
+        let state = &mut board.underlyings[index];
+        let volatility = u128::from(args.initial_volatility_q32);
+        state.volatility_q32 = args.initial_volatility_q32;
+        state.variance_q32 = ((volatility * volatility) >> 32) as u64;
+
+        emit!(UnderlyingAdded {
+            exchange: ctx.accounts.exchange.key(),
+            underlying: index as u8,
+            feed,
+            lot_size: args.lot_size,
+        });
+        Ok(())
+    }
+}

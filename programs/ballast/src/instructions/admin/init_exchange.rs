@@ -1,0 +1,181 @@
+use super::bounds::{fraction, within};
+use crate::events::ExchangeInitialized;
+use anchor_lang::prelude::*;
+use ballast_risk::Q32_ONE;
+use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_state::{
+    Board, Exchange, FeeRates, LiquidationParameters, MarginAccount, MarginParameters, seeds,
+};
+
+/// Portfolio margin parameters, all Q32; see [`MarginParameters`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct MarginArgs {
+    pub initial_factor_q32: u64,
+    pub max_offset_q32: u64,
+    pub depeg_multiplier_q32: u64,
+    pub wide_confidence_multiplier_q32: u64,
+}
+
+/// Liquidation parameters; see [`LiquidationParameters`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct LiquidationArgs {
+    pub discount_start_q32: u64,
+    pub discount_first_q32: u64,
+    pub first_s: u64,
+    pub zero_s: u64,
+    pub premium_full_s: u64,
+    pub premium_q32: u64,
+    pub buffer_q32: u64,
+    pub insurance_share_q32: u64,
+    pub dust_value: u64,
+}
+
+/// Fees of one kind of market; see [`FeeRates`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct FeeArgs {
+    pub maker_q32: u64,
+    pub taker_q32: u64,
+    pub filler_share_q32: u64,
+    pub premium_cap_q32: u64,
+}
+
+/// What an exchange starts with.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct InitExchangeArgs {
+    pub risk_authority: Pubkey,
+    pub guardian: Pubkey,
+    pub margin: MarginArgs,
+    pub liquidation: LiquidationArgs,
+    /// Perpetual, future, call, put.
+    pub fees: [FeeArgs; 4],
+}
+
+impl InitExchangeArgs {
+    fn validate(&self) -> Result<()> {
+        let margin = &self.margin;
+        within(
+            "initial_factor",
+            margin.initial_factor_q32,
+            Q32_ONE,
+            10 * Q32_ONE,
+        )?;
+        fraction("max_offset", margin.max_offset_q32)?;
+        within(
+            "depeg_multiplier",
+            margin.depeg_multiplier_q32,
+            0,
+            100 * Q32_ONE,
+        )?;
+        within(
+            "wide_confidence_multiplier",
+            margin.wide_confidence_multiplier_q32,
+            0,
+            10 * Q32_ONE,
+        )?;
+        let auction = &self.liquidation;
+        fraction("discount_first", auction.discount_first_q32)?;
+        within(
+            "discount_start",
+            auction.discount_start_q32,
+            0,
+            auction.discount_first_q32,
+        )?;
+        within("zero_s", auction.zero_s, auction.first_s, SECONDS_PER_YEAR)?;
+        within(
+            "premium_full_s",
+            auction.premium_full_s,
+            auction.zero_s,
+            SECONDS_PER_YEAR,
+        )?;
+        fraction("premium", auction.premium_q32)?;
+        fraction("buffer", auction.buffer_q32)?;
+        fraction("insurance_share", auction.insurance_share_q32)?;
+        within("dust_value", auction.dust_value, 0, 1_000_000_000)?;
+        for fees in &self.fees {
+            within("maker", fees.maker_q32, 0, Q32_ONE / 10)?;
+            within("taker", fees.taker_q32, 0, Q32_ONE / 10)?;
+            fraction("filler_share", fees.filler_share_q32)?;
+            fraction("premium_cap", fees.premium_cap_q32)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Accounts)]
+pub struct InitExchange<'info> {
+    /// Empty, created by the client with this program as owner; signs, so that nobody else initialises it.
+    #[account(zero, signer)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    /// Likewise.
+    #[account(zero, signer)]
+    pub board: AccountLoader<'info, Board>,
+    #[account(
+        init,
+        payer = payer,
+        space = MarginAccount::ACCOUNT_LEN,
+        seeds = [seeds::MARGIN, exchange.key().as_ref(), insurance_owner.key().as_ref(), &0u16.to_le_bytes()],
+        bump
+    )]
+    pub insurance_fund: AccountLoader<'info, MarginAccount>,
+    /// CHECK: an address without a key, so that nobody can act as the insurance fund's owner.
+    #[account(seeds = [seeds::INSURANCE, exchange.key().as_ref()], bump)]
+    pub insurance_owner: UncheckedAccount<'info>,
+    pub admin: Signer<'info>,
+    #[account(mut)]
+    pub payer: Signer<'info>,
+    pub system_program: Program<'info, System>,
+}
+
+impl InitExchange<'_> {
+    pub fn handle(ctx: Context<Self>, args: InitExchangeArgs) -> Result<()> {
+        args.validate()?;
+        let accounts = ctx.accounts;
+        let mut exchange = accounts.exchange.load_init()?;
+        exchange.version = 1;
+        exchange.board = accounts.board.key();
+        exchange.insurance_fund = accounts.insurance_fund.key();
+        exchange.admin = accounts.admin.key();
+        exchange.risk_authority = args.risk_authority;
+        exchange.guardian = args.guardian;
+        exchange.margin = MarginParameters {
+            initial_factor_q32: args.margin.initial_factor_q32,
+            max_offset_q32: args.margin.max_offset_q32,
+            depeg_multiplier_q32: args.margin.depeg_multiplier_q32,
+            wide_confidence_multiplier_q32: args.margin.wide_confidence_multiplier_q32,
+            ..MarginParameters::default()
+        };
+        let auction = &args.liquidation;
+        exchange.liquidation = LiquidationParameters {
+            discount_start_q32: auction.discount_start_q32,
+            discount_first_q32: auction.discount_first_q32,
+            first_s: auction.first_s,
+            zero_s: auction.zero_s,
+            premium_full_s: auction.premium_full_s,
+            premium_q32: auction.premium_q32,
+            buffer_q32: auction.buffer_q32,
+            insurance_share_q32: auction.insurance_share_q32,
+            dust_value: auction.dust_value,
+            ..LiquidationParameters::default()
+        };
+        exchange.fees = args.fees.map(|fees| FeeRates {
+            maker_q32: fees.maker_q32,
+            taker_q32: fees.taker_q32,
+            filler_share_q32: fees.filler_share_q32,
+            premium_cap_q32: fees.premium_cap_q32,
+        });
+        accounts.board.load_init()?.exchange = accounts.exchange.key();
+
+        let mut fund = accounts.insurance_fund.load_init()?;
+        fund.exchange = accounts.exchange.key();
+        fund.owner = accounts.insurance_owner.key();
+        fund.bump = ctx.bumps.insurance_fund;
+
+        emit!(ExchangeInitialized {
+            exchange: accounts.exchange.key(),
+            board: accounts.board.key(),
+            insurance_fund: accounts.insurance_fund.key(),
+            admin: accounts.admin.key(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+use crate::error::{BallastError, Coded};
+use crate::events::PnlSettled;
+use anchor_lang::prelude::*;
+use ballast_risk::numbers::signed_value_floor;
+use ballast_state::health::View;
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Market, QUOTE_ASSET, ledger};
+
+#[derive(Accounts)]
+pub struct SettlePnl<'info> {
+    #[account(has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub board: AccountLoader<'info, Board>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub market: AccountLoader<'info, Market>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub quote_bank: AccountLoader<'info, Bank>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub margin_account: AccountLoader<'info, MarginAccount>,
+}
+
+impl SettlePnl<'_> {
+    /// A loss goes from the account's cash into the market's pool, borrowing what is missing; a profit comes out of the
+    /// pool, never more than it holds. Equity stays the same.
+    pub fn handle(ctx: Context<Self>) -> Result<()> {
+        let exchange = ctx.accounts.exchange.load()?;
+        let board = ctx.accounts.board.load()?;
+        let mut market = ctx.accounts.market.load_mut()?;
+        let mut bank = ctx.accounts.quote_bank.load_mut()?;
+        let mut account = ctx.accounts.margin_account.load_mut()?;
+        require_eq!(bank.asset, QUOTE_ASSET, BallastError::NotQuoteBank);
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: Clock::get()?.unix_timestamp,
+        };
+
+        let position = *account
+            .position(&market.terms)
+            .ok_or(BallastError::PositionNotFound)?;
+        let value = if position.base_lots == 0 {
+            0
+        } else {
+            let mark = view.fresh_mark(market.terms.underlying).coded()?;
+            signed_value_floor(position.base_lots, mark).coded()?
+        };
+        let profit = value
+            .checked_add(position.quote)
+            .ok_or(BallastError::Overflow)?;
+        require_neq!(profit, 0, BallastError::NothingToSettle);
+        let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;
+        let settled = profit.min(pool);
+        require_neq!(settled, 0, BallastError::SettlementPoolEmpty);
+
+        account
+            .position_mut(&market.terms)
+            .and_then(|position| position.change(0, -settled))
+            .coded()?;
+        let indexes = board.indexes(QUOTE_ASSET).coded()?;
+        let cash = account.balance_mut(QUOTE_ASSET).coded()?;
+        if settled > 0 {
+            ledger::credit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
+        } else {
+            ledger::debit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
+        }
+        let add = |total: u64| {
+            total
+                .checked_add_signed(-settled)
+                .ok_or(BallastError::Overflow)
+        };
+        market.settlement_pool = add(market.settlement_pool)?;
+        bank.settlement_pools = add(bank.settlement_pools)?;
+
+        emit!(PnlSettled {
+            margin_account: ctx.accounts.margin_account.key(),
+            market: ctx.accounts.market.key(),
+            amount: settled,
+        });
+        Ok(())
+    }
+}

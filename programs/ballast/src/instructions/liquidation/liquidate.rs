@@ -1,0 +1,283 @@
+use super::slice::{Netting, Slice};
+use crate::error::{BallastError, Coded};
+use crate::events::{Liquidated, LiquidationEnded};
+use anchor_lang::prelude::*;
+use ballast_risk::Q32_ONE;
+use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
+use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor};
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, StateError, ledger};
+
+/// What the liquidator accepts.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct LiquidateArgs {
+    /// Largest fraction of the portfolio it takes, Q32, in (0, 1].
+    pub fraction_max_q32: u64,
+    /// Highest price of the whole portfolio it pays, quote units.
+    pub price_max: i64,
+}
+
+#[derive(Accounts)]
+pub struct Liquidate<'info> {
+    #[account(has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub board: AccountLoader<'info, Board>,
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        constraint = margin_account.key() != liquidator.key() @ BallastError::SameAccount,
+        constraint = margin_account.key() != insurance_fund.key() @ BallastError::SameAccount
+    )]
+    pub margin_account: AccountLoader<'info, MarginAccount>,
+    /// Margin account of the liquidator: takes the slice, pays from its cash.
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        constraint = liquidator.key() != insurance_fund.key() @ BallastError::SameAccount
+    )]
+    pub liquidator: AccountLoader<'info, MarginAccount>,
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        constraint = insurance_fund.key() == exchange.load()?.insurance_fund @ BallastError::NotInsuranceFund
+    )]
+    pub insurance_fund: AccountLoader<'info, MarginAccount>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub quote_bank: AccountLoader<'info, Bank>,
+    /// Owner or delegate of the liquidator's account.
+    pub signer: Signer<'info>,
+    // Remaining accounts: banks and markets, writable, where the liquidator's own holdings are netted.
+}
+
+/// The price and size of a liquidation.
+struct Terms {
+    /// Price of the whole portfolio.
+    price: i64,
+    /// Fraction that is taken, Q32.
+    fraction_q32: u64,
+    /// Mark-to-market equity of the whole.
+    equity_mark: i64,
+}
+
+/// Who pays what, quote units.
+struct Payments {
+    /// Liquidator to account; negative when rounding to lots makes the account pay.
+    to_account: i64,
+    /// Liquidator to insurance fund.
+    insurance_fee: u64,
+    /// Insurance fund to liquidator.
+    from_insurance: u64,
+}
+
+impl<'info> Liquidate<'info> {
+    pub fn handle(ctx: Context<'info, Self>, args: LiquidateArgs) -> Result<()> {
+        let valid = (1..=Q32_ONE).contains(&args.fraction_max_q32);
+        require!(valid, BallastError::InvalidFraction);
+        let accounts = ctx.accounts;
+        let exchange = accounts.exchange.load()?;
+        let board = accounts.board.load()?;
+        let mut account = accounts.margin_account.load_mut()?;
+        let mut liquidator = accounts.liquidator.load_mut()?;
+        let mut fund = accounts.insurance_fund.load_mut()?;
+        let mut bank = accounts.quote_bank.load_mut()?;
+        require_eq!(bank.asset, QUOTE_ASSET, BallastError::NotQuoteBank);
+        require!(
+            liquidator.may_trade(&accounts.signer.key()),
+            BallastError::NotOwnerOrDelegate
+        );
+        // Neither the owner nor the account's delegate may buy it from himself at a discount.
+        let independent =
+            liquidator.owner != account.owner && !account.may_trade(&accounts.signer.key());
+        require!(independent, BallastError::SameAccount);
+        require!(!liquidator.in_liquidation(), BallastError::InLiquidation);
+        require!(
+            account.in_liquidation(),
+            BallastError::LiquidationNotStarted
+        );
+
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: Clock::get()?.unix_timestamp,
+        };
+        let mut report = Report::boxed();
+        view.assess(&account, Purpose::Liquidate, &mut report)
+            .coded()?;
+        let ended = LiquidationEnded {
+            margin_account: accounts.margin_account.key(),
+        };
+        if report.is_above_buffer() {
+            account.liquidation_started_at = 0;
+            emit!(ended);
+            return Ok(());
+        }
+        let before = report.risk_mark();
+        let elapsed_s = view
+            .now
+            .saturating_sub(account.liquidation_started_at)
+            .max(0) as u64;
+        let terms = agree(&args, &view, &report, elapsed_s, &fund)?;
+
+        let netting = Netting {
+            exchange: accounts.exchange.key(),
+            accounts: ctx.remaining_accounts,
+        };
+        let slice = Slice::take(
+            &view,
+            &mut account,
+            &mut liquidator,
+            terms.fraction_q32,
+            &mut bank,
+            &netting,
+        )?;
+        let payments = settle(
+            &terms,
+            slice.value,
+            exchange.liquidation.insurance_share_q32,
+        )?;
+        let mut cash = Cash {
+            view: &view,
+            bank: &mut bank,
+        };
+        cash.pay(&mut liquidator, &mut account, payments.to_account)?;
+        cash.pay(
+            &mut liquidator,
+            &mut fund,
+            to_signed(payments.insurance_fee)?,
+        )?;
+        cash.pay(
+            &mut fund,
+            &mut liquidator,
+            to_signed(payments.from_insurance)?,
+        )?;
+
+        view.assess(&account, Purpose::Liquidate, &mut report)
+            .coded()?;
+        if report.is_above_buffer() {
+            account.liquidation_started_at = 0;
+            emit!(ended);
+        } else {
+            let after = report.risk_mark();
+            require!(
+                after.ratio_is_at_least(&before),
+                BallastError::RatioWouldFall
+            );
+        }
+        view.assess(&liquidator, Purpose::AddRisk, &mut report)
+            .coded()?;
+        require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
+
+        emit!(Liquidated {
+            margin_account: accounts.margin_account.key(),
+            liquidator: accounts.liquidator.key(),
+            fraction_q32: terms.fraction_q32,
+            price: terms.price,
+            payment: payments.to_account,
+            insurance_fee: payments.insurance_fee,
+            insurance_payment: payments.from_insurance,
+            equity_mark: terms.equity_mark,
+            balances: slice.balances,
+            positions: slice.positions,
+        });
+        Ok(())
+    }
+}
+
+/// The auction's price now, and the largest fraction that buffer, liquidator and insurance fund allow.
+fn agree(
+    args: &LiquidateArgs,
+    view: &View,
+    report: &Report,
+    elapsed_s: u64,
+    fund: &MarginAccount,
+) -> Result<Terms> {
+    let parameters = &view.exchange.liquidation;
+    let price = auction_price(
+        &parameters.auction(),
+        report.equity_mark,
+        report.maintenance_margin,
+        elapsed_s,
+    )
+    .coded()?;
+    require_gte!(args.price_max, price, BallastError::WorsePriceThanAccepted);
+    let is_dust = report.gross_value.unsigned_abs() < parameters.dust_value;
+    let needed = if is_dust {
+        Q32_ONE
+    } else {
+        fraction_to_buffer_q32(report.buffer_margin, report.equity_maintenance, price)
+    };
+    let mut fraction_q32 = needed.min(args.fraction_max_q32);
+    if price < 0 {
+        let cost = price.unsigned_abs();
+        let available = fund_cash(view, fund)?;
+        require_gt!(available, 0, BallastError::InsuranceFundEmpty);
+        let affordable = (u128::from(available) << 32) / u128::from(cost);
+        fraction_q32 = fraction_q32.min(u64::try_from(affordable).unwrap_or(u64::MAX));
+        require_gt!(fraction_q32, 0, BallastError::InsuranceFundEmpty);
+    }
+    Ok(Terms {
+        price,
+        fraction_q32,
+        equity_mark: report.equity_mark,
+    })
+}
+
+fn fund_cash(view: &View, fund: &MarginAccount) -> Result<u64> {
+    let Some(balance) = fund.balance(QUOTE_ASSET) else {
+        return Ok(0);
+    };
+    let indexes = view.board.indexes(QUOTE_ASSET).coded()?;
+    Ok(ledger::amount(balance, indexes)
+        .coded()?
+        .max(0)
+        .unsigned_abs())
+}
+
+/// Splits the money for a slice worth `value` at marks. Had every part been divisible, `value` would be the fraction of
+/// mark-to-market equity; the difference, from rounding to lots, is paid at marks, so that it benefits nobody.
+fn settle(terms: &Terms, value: i64, insurance_share_q32: u64) -> Result<Payments> {
+    let fraction = terms.fraction_q32;
+    let pro_rata = mul_q32_floor(terms.equity_mark, fraction).coded()?;
+    let rounding = value.checked_sub(pro_rata).ok_or(BallastError::Overflow)?;
+    let paid = mul_q32_ceil(terms.price.max(0), fraction).coded()?;
+    let to_account = rounding.checked_add(paid).ok_or(BallastError::Overflow)?;
+    let discount = if terms.price >= 0 && terms.equity_mark > 0 {
+        mul_q32_floor(terms.equity_mark - terms.price, fraction).coded()?
+    } else {
+        0
+    };
+    let insurance_fee = mul_q32_floor(discount.max(0), insurance_share_q32).coded()?;
+    let from_insurance = mul_q32_floor(terms.price.min(0).saturating_neg(), fraction).coded()?;
+    Ok(Payments {
+        to_account,
+        insurance_fee: insurance_fee.unsigned_abs(),
+        from_insurance: from_insurance.unsigned_abs(),
+    })
+}
+
+fn to_signed(amount: u64) -> Result<i64> {
+    i64::try_from(amount).map_err(|_| BallastError::Overflow.into())
+}
+
+/// Payments in the quote asset between margin accounts.
+struct Cash<'a> {
+    view: &'a View<'a>,
+    bank: &'a mut Bank,
+}
+
+impl Cash<'_> {
+    /// Moves `amount` quote units, the other way when it is negative.
+    fn pay(&mut self, from: &mut MarginAccount, to: &mut MarginAccount, amount: i64) -> Result<()> {
+        let (from, to) = if amount >= 0 { (from, to) } else { (to, from) };
+        let size = amount.unsigned_abs();
+        if size == 0 {
+            return Ok(());
+        }
+        let indexes = self.view.board.indexes(QUOTE_ASSET).coded()?;
+        let mut move_cash = || -> std::result::Result<(), StateError> {
+            ledger::debit(from.balance_mut(QUOTE_ASSET)?, self.bank, indexes, size)?;
+            ledger::credit(to.balance_mut(QUOTE_ASSET)?, self.bank, indexes, size)
+        };
+        move_cash().coded()
+    }
+}

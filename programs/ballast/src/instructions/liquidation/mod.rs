@@ -1,0 +1,8 @@
+//! Instructions that anyone may call on an account below its maintenance margin.
+
+mod liquidate;
+mod slice;
+mod start_liquidation;
+
+pub use liquidate::*;
+pub use start_liquidation::*;

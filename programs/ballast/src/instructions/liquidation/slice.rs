@@ -1,0 +1,253 @@
+//! A fraction of a whole portfolio changing hands inside the ledger.
+
+use crate::error::{BallastError, Coded};
+use crate::events::{MovedBalance, MovedPosition};
+use anchor_lang::prelude::*;
+use ballast_risk::Q32_ONE;
+use ballast_risk::numbers::signed_value_ceil;
+use ballast_state::health::View;
+use ballast_state::{Bank, MarginAccount, Market, MarketTerms, Position, QUOTE_ASSET, ledger};
+use fixed::types::I80F48;
+
+/// Banks and markets for the cases in which a liquidator's own holdings are netted and totals change.
+pub struct Netting<'info> {
+    /// Their exchange.
+    pub exchange: Pubkey,
+    /// Whatever the caller passed; looked through only when needed.
+    pub accounts: &'info [AccountInfo<'info>],
+}
+
+impl<'info> Netting<'info> {
+    /// The bank of an asset.
+    fn bank(&self, asset: u8) -> Result<AccountLoader<'info, Bank>> {
+        for account in self.accounts {
+            if let Ok(loader) = AccountLoader::<Bank>::try_from(account) {
+                let bank = loader.load()?;
+                let fits = bank.exchange == self.exchange && bank.asset == asset;
+                drop(bank);
+                if fits {
+                    return Ok(loader);
+                }
+            }
+        }
+        err!(BallastError::BankRequired)
+    }
+
+    /// The market with these terms.
+    fn market(&self, terms: &MarketTerms) -> Result<AccountLoader<'info, Market>> {
+        for account in self.accounts {
+            if let Ok(loader) = AccountLoader::<Market>::try_from(account) {
+                let market = loader.load()?;
+                let fits = market.exchange == self.exchange && market.terms == *terms;
+                drop(market);
+                if fits {
+                    return Ok(loader);
+                }
+            }
+        }
+        err!(BallastError::MarketRequired)
+    }
+}
+
+/// What was moved, and its value at marks in quote units, rounded up in the account's favour.
+#[derive(Default)]
+pub struct Slice {
+    pub value: i64,
+    pub balances: Vec<MovedBalance>,
+    pub positions: Vec<MovedPosition>,
+}
+
+impl Slice {
+    /// Moves `fraction_q32` of every balance and position. Residues of shares stay with the account; lots are rounded up,
+    /// so that every slice makes progress.
+    pub fn take(
+        view: &View,
+        account: &mut MarginAccount,
+        liquidator: &mut MarginAccount,
+        fraction_q32: u64,
+        quote_bank: &mut Bank,
+        netting: &Netting,
+    ) -> Result<Self> {
+        let mut slice = Self::default();
+        for index in 0..account.balances.len() {
+            if !account.balances[index].is_free() {
+                slice.take_balance(
+                    view,
+                    account,
+                    index,
+                    liquidator,
+                    fraction_q32,
+                    quote_bank,
+                    netting,
+                )?;
+            }
+        }
+        for index in 0..account.positions.len() {
+            if !account.positions[index].is_free() {
+                slice.take_position(view, account, index, liquidator, fraction_q32, netting)?;
+            }
+        }
+        Ok(slice)
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the two accounts and what changes with them"
+    )]
+    fn take_balance(
+        &mut self,
+        view: &View,
+        account: &mut MarginAccount,
+        index: usize,
+        liquidator: &mut MarginAccount,
+        fraction_q32: u64,
+        quote_bank: &mut Bank,
+        netting: &Netting,
+    ) -> Result<()> {
+        let from = &mut account.balances[index];
+        let asset = from.asset;
+        let shares = from.shares.get();
+        let moved = share_of(shares, fraction_q32).ok_or(BallastError::Overflow)?;
+        if moved == 0 {
+            return Ok(());
+        }
+        let indexes = view.board.indexes(asset).coded()?;
+        let to = liquidator.balance_mut(asset).coded()?;
+        let held = to.shares.get();
+        let nets = held != 0 && (held > 0) != (moved > 0);
+        let amount = if asset == QUOTE_ASSET {
+            ledger::move_shares(from, to, moved, indexes, Some(quote_bank)).coded()?
+        } else if nets {
+            let loader = netting.bank(asset)?;
+            let mut bank = loader.load_mut()?;
+            ledger::move_shares(from, to, moved, indexes, Some(&mut *bank)).coded()?
+        } else {
+            ledger::move_shares(from, to, moved, indexes, None).coded()?
+        };
+        let value = if asset == QUOTE_ASSET {
+            amount
+        } else {
+            let price = view.liquidation_price(asset, shares > 0).coded()?;
+            signed_value_ceil(amount, price).coded()?
+        };
+        self.value = self
+            .value
+            .checked_add(value)
+            .ok_or(BallastError::Overflow)?;
+        self.balances.push(MovedBalance { asset, amount });
+        Ok(())
+    }
+
+    fn take_position(
+        &mut self,
+        view: &View,
+        account: &mut MarginAccount,
+        index: usize,
+        liquidator: &mut MarginAccount,
+        fraction_q32: u64,
+        netting: &Netting,
+    ) -> Result<()> {
+        let from = account.positions[index];
+        let (lots, quote) = split(&from, fraction_q32).ok_or(BallastError::Overflow)?;
+        if lots == 0 && quote == 0 {
+            return Ok(());
+        }
+        account.positions[index].change(-lots, -quote).coded()?;
+        let to = liquidator.position_mut(&from.terms).coded()?;
+        let held = to.base_lots;
+        to.change(lots, quote).coded()?;
+        let after = held + lots;
+        if held.signum() == -lots.signum() && lots != 0 && held != 0 {
+            let loader = netting.market(&from.terms)?;
+            let mut market = loader.load_mut()?;
+            market
+                .move_open_interest(from.base_lots, from.base_lots - lots)
+                .coded()?;
+            market.move_open_interest(held, after).coded()?;
+        }
+        let mark = view
+            .liquidation_mark(from.terms.underlying, from.base_lots >= 0)
+            .coded()?;
+        let value = signed_value_ceil(lots, mark)
+            .coded()?
+            .checked_add(quote)
+            .ok_or(BallastError::Overflow)?;
+        self.value = self
+            .value
+            .checked_add(value)
+            .ok_or(BallastError::Overflow)?;
+        self.positions.push(MovedPosition {
+            terms: from.terms.into(),
+            base_lots: lots,
+            quote,
+        });
+        Ok(())
+    }
+}
+
+/// A fraction of signed shares, rounded towards zero.
+fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
+    if fraction_q32 >= Q32_ONE {
+        return Some(shares);
+    }
+    let size = shares.to_bits().unsigned_abs();
+    // Split so that both products fit: the fraction is below 2^32.
+    let fraction = u128::from(fraction_q32);
+    let high = (size >> 32).checked_mul(fraction)?;
+    let low = ((size & 0xffff_ffff) * fraction) >> 32;
+    let bits = i128::try_from(high.checked_add(low)?).ok()?;
+    Some(I80F48::from_bits(if shares < 0 { -bits } else { bits }))
+}
+
+/// Lots (rounded up) and the quote that goes with them, pro rata to the lots.
+fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
+    if fraction_q32 >= Q32_ONE {
+        return Some((position.base_lots, position.quote));
+    }
+    let size = position.base_lots.unsigned_abs();
+    if size == 0 {
+        let quote = i128::from(position.quote) * i128::from(fraction_q32) / i128::from(Q32_ONE);
+        return Some((0, i64::try_from(quote).ok()?));
+    }
+    let lots = (u128::from(size) * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE)) as u64;
+    let quote = i128::from(position.quote) * i128::from(lots) / i128::from(size);
+    let signed = i64::try_from(lots).ok()? * position.base_lots.signum();
+    Some((signed, i64::try_from(quote).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lots_round_up_and_quote_follows_them() {
+        let position = Position {
+            base_lots: -10,
+            quote: 1_001,
+            ..Position::default()
+        };
+        assert_eq!(split(&position, Q32_ONE / 100), Some((-1, 100)));
+        assert_eq!(split(&position, Q32_ONE / 2), Some((-5, 500)));
+        assert_eq!(split(&position, Q32_ONE), Some((-10, 1_001)));
+        let settled = Position {
+            quote: -9,
+            ..Position::default()
+        };
+        assert_eq!(split(&settled, Q32_ONE / 2), Some((0, -4)));
+    }
+
+    #[test]
+    fn shares_round_towards_zero_at_any_size() {
+        let tiny = I80F48::DELTA;
+        assert_eq!(share_of(tiny, Q32_ONE / 2), Some(I80F48::ZERO));
+        assert_eq!(share_of(-tiny * 3, Q32_ONE / 2), Some(-tiny));
+        assert_eq!(
+            share_of(I80F48::MAX, Q32_ONE - 1).map(|s| s > I80F48::MAX / 2),
+            Some(true)
+        );
+        assert_eq!(
+            share_of(I80F48::from_num(-8), Q32_ONE / 4),
+            Some(I80F48::from_num(-2))
+        );
+    }
+}

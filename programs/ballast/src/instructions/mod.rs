@@ -1,0 +1,11 @@
+//! One file per instruction, in folders by who calls.
+
+pub mod admin;
+pub mod crank;
+pub mod liquidation;
+pub mod trader;
+
+pub use admin::*;
+pub use crank::*;
+pub use liquidation::*;
+pub use trader::*;

@@ -1,0 +1,17 @@
+//! Instructions of traders, and the filling of their orders.
+
+mod cancel_order;
+mod close_account;
+mod deposit;
+mod fill_order;
+mod open_account;
+mod place_order;
+mod withdraw;
+
+pub use cancel_order::*;
+pub use close_account::*;
+pub use deposit::*;
+pub use fill_order::*;
+pub use open_account::*;
+pub use place_order::*;
+pub use withdraw::*;

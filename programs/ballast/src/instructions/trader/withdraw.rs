@@ -1,0 +1,118 @@
+use crate::error::{BallastError, Coded};
+use crate::events::Withdrawn;
+use anchor_lang::prelude::*;
+use anchor_spl::token_interface::{
+    Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
+};
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, ledger, seeds};
+
+#[derive(Accounts)]
+pub struct Withdraw<'info> {
+    #[account(has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub board: AccountLoader<'info, Board>,
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        has_one = owner @ BallastError::NotOwner
+    )]
+    pub margin_account: AccountLoader<'info, MarginAccount>,
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        has_one = mint @ BallastError::WrongMint,
+        has_one = vault @ BallastError::WrongVault
+    )]
+    pub bank: AccountLoader<'info, Bank>,
+    #[account(mut)]
+    pub vault: Box<InterfaceAccount<'info, TokenAccount>>,
+    pub mint: Box<InterfaceAccount<'info, Mint>>,
+    /// Any token account of the mint but the vault itself, from which nothing would leave.
+    #[account(
+        mut,
+        constraint = destination.mint == mint.key() @ BallastError::WrongTokenAccount,
+        constraint = destination.key() != vault.key() @ BallastError::WrongTokenAccount
+    )]
+    pub destination: Box<InterfaceAccount<'info, TokenAccount>>,
+    pub owner: Signer<'info>,
+    pub token_program: Interface<'info, TokenInterface>,
+}
+
+impl Withdraw<'_> {
+    pub fn handle(ctx: Context<Self>, amount: u64, allow_borrow: bool) -> Result<()> {
+        let amount = ctx.accounts.debit(amount, allow_borrow)?;
+        ctx.accounts.transfer(amount)
+    }
+
+    /// Books the withdrawal and returns its amount.
+    fn debit(&self, amount: u64, allow_borrow: bool) -> Result<u64> {
+        let exchange = self.exchange.load()?;
+        let board = self.board.load()?;
+        let mut bank = self.bank.load_mut()?;
+        let mut account = self.margin_account.load_mut()?;
+        require!(!account.in_liquidation(), BallastError::InLiquidation);
+
+        let asset = bank.asset;
+        let indexes = board.indexes(asset).coded()?;
+        let deposit = match account.balance(asset) {
+            Some(balance) => ledger::amount(balance, indexes)
+                .coded()?
+                .max(0)
+                .unsigned_abs(),
+            None => 0,
+        };
+        let amount = if amount == u64::MAX { deposit } else { amount };
+        require_gt!(amount, 0, BallastError::ZeroAmount);
+        require!(
+            allow_borrow || amount <= deposit,
+            BallastError::InsufficientDeposit
+        );
+        require_gte!(
+            self.vault.amount,
+            amount,
+            BallastError::InsufficientVaultLiquidity
+        );
+        let balance = account.balance_mut(asset).coded()?;
+        let borrowed = ledger::debit(balance, &mut bank, indexes, amount).coded()?;
+        if borrowed > 0 {
+            let loans = ledger::loans_total(&bank, indexes).coded()?;
+            require_gte!(bank.borrow_cap, loans, BallastError::BorrowCapExceeded);
+        }
+
+        // Who owes nothing may always leave, whatever the state of the prices.
+        if account.has_obligations() {
+            let view = View {
+                exchange: &exchange,
+                board: &board,
+                now: Clock::get()?.unix_timestamp,
+            };
+            let mut report = Report::boxed();
+            view.assess(&account, Purpose::AddRisk, &mut report)
+                .coded()?;
+            require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
+        }
+        emit!(Withdrawn {
+            margin_account: self.margin_account.key(),
+            asset,
+            amount,
+            borrowed,
+        });
+        Ok(amount)
+    }
+
+    fn transfer(&self, amount: u64) -> Result<()> {
+        let bump = self.bank.load()?.bump;
+        let (exchange, mint) = (self.exchange.key(), self.mint.key());
+        let signer: &[&[u8]] = &[seeds::BANK, exchange.as_ref(), mint.as_ref(), &[bump]];
+        let transfer = TransferChecked {
+            from: self.vault.to_account_info(),
+            mint: self.mint.to_account_info(),
+            to: self.destination.to_account_info(),
+            authority: self.bank.to_account_info(),
+        };
+        let signers = [signer];
+        let context = CpiContext::new_with_signer(self.token_program.key(), transfer, &signers);
+        transfer_checked(context, amount, self.mint.decimals)
+    }
+}
