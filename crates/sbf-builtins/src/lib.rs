@@ -8,7 +8,7 @@
 //! registers, whereas Rust's C convention would return them through a hidden pointer.
 #![no_std]
 #![no_builtins]
-#![feature(abi_unadjusted)]
+#![feature(abi_unadjusted, asm_experimental_arch)]
 #![allow(internal_features)]
 #![warn(missing_docs)]
 
