@@ -52,7 +52,16 @@ pub fn build(workspace: &Workspace, chosen: &[String]) -> Result<()> {
     let toolchain = setup::toolchain()?;
     eprintln!("Building on-chain programs with {toolchain}");
     fs::create_dir_all(workspace.deploy())?;
-    let build_program = builder(workspace, &toolchain)?;
+    let link_arguments = match &toolchain {
+        Toolchain::PlatformTools { .. } => Vec::new(),
+        Toolchain::Bootstrapped(bootstrapped) => builtins::link_arguments(workspace, bootstrapped)?,
+    };
+    let build_program = |program: &Program| match &toolchain {
+        Toolchain::PlatformTools { .. } => build_by_platform_tools(workspace, program),
+        Toolchain::Bootstrapped(bootstrapped) => {
+            build_by_bootstrapped(workspace, bootstrapped, &link_arguments, program)
+        }
+    };
 
     let wanted =
         |program: &&Program| chosen.is_empty() || chosen.iter().any(|name| name == program.package);
@@ -78,30 +87,14 @@ pub fn build(workspace: &Workspace, chosen: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// How the toolchain builds one program into the deploy folder.
-fn builder<'a>(
-    workspace: &'a Workspace,
-    toolchain: &'a Toolchain,
-) -> Result<Box<dyn Fn(&Program) -> Result<()> + 'a>> {
-    Ok(match toolchain {
-        Toolchain::PlatformTools { .. } => {
-            Box::new(|program| build_by_platform_tools(workspace, program))
-        }
-        Toolchain::Bootstrapped(bootstrapped) => {
-            let link_arguments = builtins::link_arguments(workspace, bootstrapped)?;
-            Box::new(move |program| {
-                build_by_bootstrapped(workspace, bootstrapped, &link_arguments, program)
-            })
-        }
-    })
-}
-
 fn build_by_platform_tools(workspace: &Workspace, program: &Program) -> Result<()> {
     run(cargo()
         .args(["build-sbf", "--manifest-path"])
         .arg(workspace.path(program.folder).join("Cargo.toml"))
         .arg("--sbf-out-dir")
         .arg(workspace.deploy())
+        // The version that the workspace asks for is the host's; the tools bring an older compiler along.
+        .args(["--", "--ignore-rust-version"])
         .env("CARGO_TARGET_DIR", workspace.sbf_target()))
 }
 

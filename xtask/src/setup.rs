@@ -65,7 +65,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "bin",
-        version: 1,
+        version: 2,
         message: "Writing the target and wrappers",
         work: write_wrappers,
     },
@@ -132,11 +132,12 @@ fn bootstrap(toolchain: &Bootstrapped) -> Result<()> {
         eprintln!("Waiting for another setup of {}", root.display());
         lock.lock()?;
     }
-    eprintln!(
-        "Bootstrapping the SBF toolchain in {} (once, about three minutes)",
-        root.display()
-    );
-    for (step_, stamp) in pending_steps(root) {
+    let pending = pending_steps(root);
+    if pending.len() == STEPS.len() {
+        let place = root.display();
+        eprintln!("Bootstrapping the SBF toolchain in {place} (once, about three minutes)");
+    }
+    for (step_, stamp) in pending {
         let scratch = Scratch {
             toolchain,
             output: root.join("scratch").join(step_.name),
@@ -259,6 +260,7 @@ fn write_wrappers(scratch: &Scratch) -> Result<()> {
         &scratch.output.join(LINKER),
         &format!(
             "lib=\"$root/llvm/{LIBRARIES}\"\n\
+             export RUST_BACKTRACE=0\n\
              exec \"$lib/{LOADER}\" --library-path \"$lib\" \"$root/linker/bin/{LINKER}\" \"$@\""
         ),
     )?;

@@ -28,20 +28,14 @@ pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(command.args(arguments))
 }
 
-/// Builds, then runs the demo.
+/// Builds, then runs the demo, compiled like the tests: their dependencies, the whole VM, serve it too.
 pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     build(workspace, &[])?;
-    let run_demo = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        "ballast-sim",
-        "--bin",
-        "demo",
-        "--",
-    ];
-    run(in_workspace(workspace, &run_demo).args(arguments))
+    run(in_workspace(
+        workspace,
+        &["run", "--package", "ballast-sim", "--bin", "demo", "--"],
+    )
+    .args(arguments))
 }
 
 /// Checks formatting and lints.
