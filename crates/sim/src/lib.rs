@@ -1,1 +1,14 @@
-//! placeholder
+//! An embedded Solana VM with a Ballast exchange in it.
+//!
+//! Tests, the demo and benchmarks all run the real on-chain programs in LiteSVM through this crate: [`World`] is the
+//! cluster, [`Venue`] an exchange on it with its tokens and prices, [`conservation`] the books that must balance.
+
+pub mod conservation;
+// pub mod demo;
+// pub mod path;
+// pub mod report;
+mod venue;
+mod world;
+
+pub use venue::{AssetSpec, PriceSource, Venue, VenueConfig};
+pub use world::{CodedError, Refusal, World};

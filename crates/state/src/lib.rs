@@ -25,7 +25,7 @@ pub use bank::*;
 pub use board::*;
 pub use error::StateError;
 pub use exchange::*;
-pub use layout::{StoredI80F48, view};
+pub use layout::{StoredI80F48, Tagged, view};
 pub use margin_account::*;
 pub use market::*;
 

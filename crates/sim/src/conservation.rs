@@ -1,0 +1,132 @@
+//! The books that must balance after every step, read from the accounts' bytes.
+
+use crate::{Venue, World};
+use anyhow::Result;
+use ballast_client::state::{MarginAccount, Market, ledger};
+use fixed::types::I80F48;
+
+/// Everything that does not add up, each in a sentence. An empty list is what must come out.
+///
+/// Per market: the sum of lots is 0; open interest is the sum of long lots; the sum of quote and fees is the settlement
+/// pool. Per bank: the sums of shares are the totals; vault tokens and loans cover deposits, settlement pools and fees.
+///
+/// # Errors
+/// When an account of the exchange cannot be read.
+pub fn violations(world: &World, venue: &Venue) -> Result<Vec<String>> {
+    let accounts = margin_accounts(world, venue);
+    let mut found = Vec::new();
+    for index in 1..venue.config.assets.len() {
+        check_market(world, venue, index, &accounts, &mut found)?;
+    }
+    for index in 0..venue.config.assets.len() {
+        check_bank(world, venue, index, &accounts, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Every margin account of the exchange, the insurance fund among them.
+pub fn margin_accounts(world: &World, venue: &Venue) -> Vec<Box<MarginAccount>> {
+    world
+        .svm
+        .get_program_accounts(&ballast::ID)
+        .iter()
+        .filter_map(|(_, account)| ballast_client::read_account::<MarginAccount>(&account.data))
+        .filter(|account| account.exchange == venue.addresses.exchange)
+        .collect()
+}
+
+fn check_market(
+    world: &World,
+    venue: &Venue,
+    index: usize,
+    accounts: &[Box<MarginAccount>],
+    found: &mut Vec<String>,
+) -> Result<()> {
+    let name = venue.config.assets[index].name;
+    let market: Box<Market> = venue.market(world, index)?;
+    let positions = accounts
+        .iter()
+        .flat_map(|account| &account.positions)
+        .filter(|position| !position.is_free() && position.terms == market.terms);
+    let (mut lots, mut long, mut quote) = (0i128, 0i128, 0i128);
+    for position in positions {
+        lots += i128::from(position.base_lots);
+        long += i128::from(position.base_lots.max(0));
+        quote += i128::from(position.quote);
+    }
+    if lots != 0 {
+        found.push(format!("{name}: lots sum to {lots}, not 0"));
+    }
+    if long != i128::from(market.open_interest_lots) {
+        found.push(format!(
+            "{name}: longs are {long} lots, open interest says {}",
+            market.open_interest_lots
+        ));
+    }
+    let owed = quote + i128::from(market.fees);
+    if owed != i128::from(market.settlement_pool) {
+        found.push(format!(
+            "{name}: quote and fees are {owed}, the pool holds {}",
+            market.settlement_pool
+        ));
+    }
+    Ok(())
+}
+
+fn check_bank(
+    world: &World,
+    venue: &Venue,
+    index: usize,
+    accounts: &[Box<MarginAccount>],
+    found: &mut Vec<String>,
+) -> Result<()> {
+    let name = venue.config.assets[index].name;
+    let bank = venue.bank(world, index)?;
+    let board = venue.board(world)?;
+    let indexes = board.indexes(index as u8)?;
+    let (mut deposits, mut loans) = (I80F48::ZERO, I80F48::ZERO);
+    for balance in accounts
+        .iter()
+        .filter_map(|account| account.balance(index as u8))
+    {
+        let shares = balance.shares.get();
+        if shares > 0 {
+            deposits += shares;
+        } else {
+            loans -= shares;
+        }
+    }
+    if deposits != bank.deposit_shares.get() || loans != bank.borrow_shares.get() {
+        found.push(format!(
+            "{name}: shares are {deposits} and {loans}, the bank says {} and {}",
+            bank.deposit_shares.get(),
+            bank.borrow_shares.get()
+        ));
+    }
+    let pools: u64 = if index == 0 {
+        (1..venue.config.assets.len())
+            .map(|market| Ok(venue.market(world, market)?.settlement_pool))
+            .sum::<Result<u64>>()?
+    } else {
+        0
+    };
+    if pools != bank.settlement_pools {
+        found.push(format!(
+            "{name}: pools hold {pools}, the bank says {}",
+            bank.settlement_pools
+        ));
+    }
+    let vault = world.tokens(&bank.vault);
+    let has = u128::from(vault) + u128::from(ledger::loans_total(&bank, indexes)?);
+    // What depositors can take is rounded down for each of them, so the sum rounded down is a fair claim.
+    let deposits = bank
+        .deposit_shares
+        .get()
+        .checked_mul(indexes.deposit.get())
+        .map_or(u128::MAX, |total| total.floor().to_num());
+    let owes = deposits + u128::from(bank.settlement_pools) + u128::from(bank.fees);
+    if has < owes {
+        found.push(format!("{name}: the bank has {has} and owes {owes}"));
+    }
+    Ok(())
+}

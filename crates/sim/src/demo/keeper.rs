@@ -1,0 +1,181 @@
+//! A keeper: finds accounts below their maintenance margin and liquidates them.
+
+use super::traders::{Trader, close};
+use crate::report::LiquidationRow;
+use crate::{Venue, World};
+use anchor_lang::prelude::Pubkey;
+use anyhow::{Context, Result};
+use ballast::events::Liquidated;
+use ballast_client::args::LiquidateArgs;
+use ballast_client::instructions;
+use ballast_client::state::health::{Purpose, Report, View};
+use ballast_client::state::{MarginAccount, QUOTE_ASSET};
+use ballast_risk::Q32_ONE;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use std::collections::BTreeSet;
+
+/// The keeper and what it has done.
+pub struct Keeper {
+    /// Signs for its margin account.
+    pub key: Keypair,
+    /// Slices taken.
+    pub slices: u64,
+    /// Accounts of which a slice was taken.
+    pub liquidated: BTreeSet<Pubkey>,
+    /// Accounts that were taken whole.
+    pub closed: BTreeSet<Pubkey>,
+    /// Negative equity that came with insolvent slices, quote units, as a positive number.
+    pub bad_debt: i64,
+    /// Every slice, for the report.
+    pub rows: Vec<LiquidationRow>,
+}
+
+/// One step's work.
+#[derive(Default)]
+pub struct Work {
+    /// Slices taken.
+    pub slices: u32,
+    /// Gross value of what was taken, US dollars.
+    pub value: f64,
+}
+
+impl Keeper {
+    pub fn new(key: Keypair) -> Self {
+        Self {
+            key,
+            slices: 0,
+            liquidated: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            bad_debt: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Looks at every account, flags and liquidates where it must, then trades its own inventory away.
+    pub fn work(
+        &mut self,
+        world: &mut World,
+        venue: &Venue,
+        maker: &Keypair,
+        traders: &[Trader],
+        prices: &[f64],
+    ) -> Result<Work> {
+        let mut work = Work::default();
+        let exchange = venue.exchange(world)?;
+        let board = venue.board(world)?;
+        let mut report = Report::boxed();
+        for trader in traders {
+            let account = world.read::<MarginAccount>(&trader.account)?;
+            let view = View {
+                exchange: &exchange,
+                board: &board,
+                now: world.now(),
+            };
+            view.assess(&account, Purpose::Liquidate, &mut report)?;
+            if report.is_liquidatable() && !account.in_liquidation() {
+                let start = instructions::start_liquidation(&venue.addresses, &trader.account);
+                world.send(&[start], &[]).context("start_liquidation")?;
+            }
+            if report.is_liquidatable() || account.in_liquidation() {
+                self.take_slice(world, venue, &trader.account, &report, &mut work)?;
+            }
+        }
+        if work.slices > 0 {
+            let own = venue.addresses.margin_account(&self.key.pubkey(), 0);
+            for (index, price) in prices.iter().enumerate().skip(1) {
+                close(world, venue, maker, &self.key, &own, index, *price)?;
+            }
+        }
+        Ok(work)
+    }
+
+    fn take_slice(
+        &mut self,
+        world: &mut World,
+        venue: &Venue,
+        account: &Pubkey,
+        before: &Report,
+        work: &mut Work,
+    ) -> Result<()> {
+        let own = venue.addresses.margin_account(&self.key.pubkey(), 0);
+        let netting = netting(world, venue, account, &own)?;
+        let liquidate = instructions::liquidate(
+            &venue.addresses,
+            &venue.mints[0],
+            account,
+            &own,
+            &self.key.pubkey(),
+            &netting,
+            LiquidateArgs {
+                fraction_max_q32: Q32_ONE,
+                price_max: before.equity_mark.max(0),
+            },
+        );
+        let done = world.send(&[liquidate], &[&self.key]).context("liquidate")?;
+        let Some(event) = liquidated_event(&done.logs) else {
+            // The account had recovered; its flag was cleared.
+            return Ok(());
+        };
+        let after = venue.assess(world, account, Purpose::Liquidate)?;
+        let fraction = event.fraction_q32 as f64 / Q32_ONE as f64;
+        let ratio = |report: &Report| {
+            report.equity_maintenance as f64 / report.maintenance_margin.max(1) as f64
+        };
+        self.slices += 1;
+        self.liquidated.insert(*account);
+        if event.fraction_q32 == Q32_ONE {
+            self.closed.insert(*account);
+        }
+        if event.equity_mark < 0 {
+            self.bad_debt += (-event.equity_mark as f64 * fraction) as i64;
+        }
+        work.slices += 1;
+        work.value += before.gross_value as f64 / 1e6 * fraction;
+        self.rows.push(LiquidationRow {
+            time_s: world.now(),
+            account: account.to_string(),
+            fraction,
+            equity_before: event.equity_mark as f64 / 1e6,
+            payment: event.payment as f64 / 1e6,
+            insurance_fee: event.insurance_fee as f64 / 1e6,
+            insurance_payment: event.insurance_payment as f64 / 1e6,
+            ratio_before: ratio(before),
+            ratio_after: if after.maintenance_margin == 0 {
+                f64::INFINITY
+            } else {
+                ratio(&after)
+            },
+        });
+        Ok(())
+    }
+}
+
+/// Banks and markets in which the keeper's own holdings are opposite to the account's.
+fn netting(world: &World, venue: &Venue, account: &Pubkey, own: &Pubkey) -> Result<Vec<Pubkey>> {
+    let theirs = world.read::<MarginAccount>(account)?;
+    let own = world.read::<MarginAccount>(own)?;
+    let mut keys = Vec::new();
+    for balance in theirs.balances.iter().filter(|slot| !slot.is_free()) {
+        let held = own.balance(balance.asset);
+        let opposite =
+            held.is_some_and(|held| (held.shares.get() > 0) != (balance.shares.get() > 0));
+        if opposite && balance.asset != QUOTE_ASSET {
+            let mint = &venue.mints[usize::from(balance.asset)];
+            keys.push(venue.addresses.bank(mint));
+        }
+    }
+    for position in theirs.positions.iter().filter(|slot| !slot.is_free()) {
+        if own.lots(&position.terms).signum() == -position.base_lots.signum() {
+            keys.push(venue.addresses.market(&position.terms));
+        }
+    }
+    Ok(keys)
+}
+
+/// The event of a liquidation, read off the log as an indexer would.
+fn liquidated_event(logs: &[String]) -> Option<Liquidated> {
+    ballast_client::events::decode_all(logs)
+        .into_iter()
+        .find_map(|event| event.parse::<Liquidated>())
+}

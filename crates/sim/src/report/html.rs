@@ -1,0 +1,168 @@
+//! The page: one file without scripts or external resources.
+
+use super::facts::{Fact, facts};
+use super::{LiquidationRow, Recording, Summary, charts, format};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Liquidations shown at the beginning and at the end when there are more than both.
+const ROWS: usize = 100;
+const STYLE: &str = include_str!("style.css");
+
+/// The whole page.
+pub fn page(recording: &Recording) -> String {
+    let summary = &recording.summary;
+    let close_up = charts::close_up(recording);
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Ballast: " (summary.path) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header { (head(recording)) }
+                main {
+                    section aria-label="Headline facts" { dl.facts { @for fact in facts(recording) { (card(&fact)) } } }
+                    @if !summary.note.is_empty() { p.note { strong { "About the prices. " } (summary.note) } }
+                    section aria-labelledby="run" {
+                        h2 id="run" { "The whole run" }
+                        div.charts { @for chart in charts::overview(recording) { (chart.figure()) } }
+                    }
+                    @if !close_up.is_empty() {
+                        section aria-labelledby="close-up" {
+                            h2 id="close-up" { "Close-up of the deepest fall" }
+                            div.charts { @for chart in close_up { (chart.figure()) } }
+                        }
+                    }
+                    (liquidations(&recording.liquidation_rows, recording.steps.first().map_or(0, |step| step.time_s)))
+                    (compute_units(summary))
+                }
+                footer { p { "Seed " code { (summary.seed) } ". The same seed gives the same run. All times are UTC." } }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn head(recording: &Recording) -> Markup {
+    let summary = &recording.summary;
+    let span = recording.steps.first().zip(recording.steps.last());
+    html! {
+        p.brand { "Ballast · cross-margin clearing on Solana" }
+        h1 { (summary.path) }
+        p.lead {
+            (format::count(summary.accounts)) " accounts with mixed portfolios, one keeper, "
+            (format::count(summary.steps)) " price updates, the real program."
+            @if let Some((first, last)) = span { " " (format::span(first.time_s, last.time_s)) "." }
+        }
+    }
+}
+
+fn card(fact: &Fact) -> Markup {
+    let (class, mark) = match fact.kept {
+        Some(true) => ("kept", Some(("✓", "as promised"))),
+        Some(false) => ("broken", Some(("✗", "not as promised"))),
+        None => ("neutral", None),
+    };
+    html! {
+        div class=(class) {
+            dt {
+                (fact.name)
+                @if let Some((sign, text)) = mark { " " span.mark role="img" aria-label=(text) { (sign) } }
+            }
+            dd { strong { (fact.figure) @if !fact.unit.is_empty() { " " small { (fact.unit) } } } span { (fact.detail) } }
+        }
+    }
+}
+
+fn liquidations(rows: &[LiquidationRow], start_s: i64) -> Markup {
+    let unit = if format::is_calendar(start_s) {
+        "Time, UTC"
+    } else {
+        "Time"
+    };
+    let (first, last) = if rows.len() > 2 * ROWS {
+        (&rows[..ROWS], &rows[rows.len() - ROWS..])
+    } else {
+        (rows, &rows[..0])
+    };
+    html! {
+        section aria-labelledby="slices" {
+            h2 id="slices" { "Liquidations" }
+            p.text {
+                "Each row is a slice of a whole portfolio at the price of its auction. A liquidator pays into the account and a \
+                 fee to the insurance fund; where the slice is worth less than nothing, the account or the fund pays. Amounts in USDC."
+            }
+            @if rows.is_empty() { p.text { "Nothing was liquidated." } }
+            @else {
+                div.scroll role="region" aria-labelledby="slices" tabindex="0" {
+                    table {
+                        thead { tr {
+                            th scope="col" { (unit) }
+                            th scope="col" { "Account" }
+                            @for name in ["Taken", "Equity before", "Paid to account", "Fee to fund", "Paid by fund", "Ratio before", "Ratio after"] {
+                                th.number scope="col" { (name) }
+                            }
+                        } }
+                        tbody {
+                            @for row in first { (liquidation(row)) }
+                            @if !last.is_empty() {
+                                tr.gap { td colspan="9" { (format::count(rows.len() - 2 * ROWS)) " more" } }
+                            }
+                            @for row in last { (liquidation(row)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn liquidation(row: &LiquidationRow) -> Markup {
+    let amounts = [
+        row.equity_before,
+        row.payment,
+        row.insurance_fee,
+        row.insurance_payment,
+    ];
+    html! {
+        tr {
+            td { (format::second(row.time_s)) }
+            td { code title=(row.account) { (format::short_address(&row.account)) } }
+            td.number { (format::percent(row.fraction, 0.001)) }
+            @for amount in amounts { td.number { (format::usdc(amount)) } }
+            @for ratio in [row.ratio_before, row.ratio_after] { td.number { (format::ratio(ratio)) } }
+        }
+    }
+}
+
+fn compute_units(summary: &Summary) -> Markup {
+    html! {
+        section aria-labelledby="compute" {
+            h2 id="compute" { "Compute units" }
+            p.text { "Of the successful calls in this run; a Solana transaction may use 1,400,000." }
+            @if summary.cu.is_empty() { p.text { "None were recorded." } }
+            @else {
+                div.scroll role="region" aria-labelledby="compute" tabindex="0" {
+                    table.short {
+                        thead { tr {
+                            th scope="col" { "Instruction" }
+                            @for name in ["Calls", "Median", "Largest"] { th.number scope="col" { (name) } }
+                        } }
+                        tbody {
+                            @for (name, units) in &summary.cu {
+                                tr {
+                                    td { code { (name) } }
+                                    @for value in [units.count, units.median, units.max] { td.number { (format::integer(value)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A made-up but plausible recording, to test and to look at.
+
+use crate::path::PricePath;
+use crate::report::{ComputeUnits, LiquidationRow, Recording, Step, Summary};
+
+/// A run along the path of 10 October 2025 with invented accounts.
+pub fn recording() -> Recording {
+    let path = PricePath::october_2025(42);
+    let start = &path.points[0];
+    let mut ranges = vec![0.10, 0.09, 0.07];
+    let (mut insurance, mut open) = (250_000.0, 0.0f64);
+    let mut steps: Vec<Step> = Vec::new();
+    let mut liquidation_rows = Vec::new();
+    for point in &path.points {
+        let level = point
+            .prices
+            .iter()
+            .zip(&start.prices)
+            .map(|(now, start)| now / start)
+            .sum::<f64>()
+            / 3.0;
+        let fall = steps.last().map_or(0.0, |last: &Step| {
+            (1.0 - point.prices[0] / last.prices[0]).max(0.0)
+        });
+        for (asset, range) in ranges.iter_mut().enumerate() {
+            let calm = [0.10, 0.09, 0.07][asset];
+            *range = (*range + fall * 0.5 + (calm - *range) * 0.002).min(0.4);
+        }
+        let pressure = (0.93 - level).max(0.0) * fall * 9_000.0;
+        let liquidations = pressure.round().min(14.0) as u32;
+        open = (open * 0.9 + f64::from(liquidations) * 1.4).min(40.0);
+        insurance += f64::from(liquidations) * 61.5 - pressure * 20.0;
+        let ratio = |calm: f64| 1.02 + (calm - 1.02) * ((level - 0.72) / 0.28).powf(1.3);
+        for slice in 0..liquidations {
+            let size = 1.0 + f64::from(slice);
+            liquidation_rows.push(LiquidationRow {
+                time_s: point.time_s,
+                account: format!(
+                    "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosg{}",
+                    liquidation_rows.len()
+                ),
+                fraction: (0.08 * size).min(1.0),
+                equity_before: 1_431.07 * size - 2_000.0,
+                payment: 113.5 * size,
+                insurance_fee: 2.27 * size,
+                insurance_payment: if slice > 8 { 41.0 } else { 0.0 },
+                ratio_before: 0.99 - 0.02 * size,
+                ratio_after: if liquidation_rows.len() % 40 == 7 { f64::INFINITY } else { 1.06 },
+            });
+        }
+        steps.push(Step {
+            time_s: point.time_s,
+            prices: point.prices.clone(),
+            total_equity: 4_200_000.0 + 9_800_000.0 * level,
+            insurance,
+            ratio_percentiles: [
+                ratio(1.35),
+                ratio(1.9),
+                ratio(3.1),
+                ratio(6.4),
+                f64::INFINITY,
+            ],
+            liquidatable: (open * 0.6) as u32,
+            in_liquidation: open as u32,
+            liquidations,
+            liquidated_value: f64::from(liquidations) * 8_400.0,
+            scan_ranges: ranges.clone(),
+        });
+    }
+    let units = |count, median, max| ComputeUnits { count, median, max };
+    let cu = [
+        ("deposit", units(655, 21_304, 24_911)),
+        ("fill_order", units(1_204, 88_120, 131_440)),
+        (
+            "liquidate",
+            units(liquidation_rows.len() as u64, 97_815, 164_020),
+        ),
+        ("refresh_prices", units(steps.len() as u64, 46_118, 61_200)),
+        ("withdraw", units(214, 39_770, 55_300)),
+    ];
+    let summary = Summary {
+        accounts: 215,
+        transactions: 14_873,
+        steps: steps.len(),
+        liquidations: liquidation_rows.len() as u64,
+        accounts_liquidated: 63,
+        fully_closed: 9,
+        partially_liquidated_and_healthy: 54,
+        bad_debt_quote: 0,
+        insurance_start_quote: 250_000_000_000,
+        insurance_end_quote: (insurance * 1e6) as i64,
+        conservation_violations: 0,
+        withdrawals: 214,
+        withdrawals_failed: 0,
+        cu: cu.map(|(name, units)| (name.to_owned(), units)).into(),
+        seed: 42,
+        path: path.name,
+        note: path.note,
+    };
+    Recording {
+        assets: path.assets,
+        steps,
+        summary,
+        liquidation_rows,
+    }
+}

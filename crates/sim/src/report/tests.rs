@@ -1,0 +1,198 @@
+use super::*;
+
+const JSON_NAMES: [&str; 17] = [
+    "accounts",
+    "transactions",
+    "steps",
+    "liquidations",
+    "accounts_liquidated",
+    "fully_closed",
+    "partially_liquidated_and_healthy",
+    "bad_debt_quote",
+    "insurance_start_quote",
+    "insurance_end_quote",
+    "conservation_violations",
+    "withdrawals",
+    "withdrawals_failed",
+    "cu",
+    "seed",
+    "path",
+    "note",
+];
+const CHARTS: [&str; 8] = [
+    "prices",
+    "ratios",
+    "below-maintenance",
+    "liquidations",
+    "value-taken",
+    "scan-range",
+    "equity",
+    "insurance",
+];
+
+#[test]
+fn json_has_the_names_that_others_rely_on() {
+    let json = serde_json::to_value(sample::recording().summary).unwrap();
+    for name in JSON_NAMES {
+        assert!(json.get(name).is_some(), "{name} is missing");
+    }
+    assert_eq!(json["insurance_start_quote"], 250_000_000_000i64);
+    assert_eq!(json["cu"]["deposit"]["median"], 21_304);
+    assert_eq!(json["cu"]["deposit"]["count"], 655);
+    assert_eq!(json["cu"]["deposit"]["max"], 24_911);
+}
+
+#[test]
+fn page_has_every_chart_with_texts_and_stands_alone() {
+    let page = html::page(&sample::recording());
+    for id in CHARTS.into_iter().chain([
+        "prices-close",
+        "below-maintenance-close",
+        "liquidations-close",
+    ]) {
+        for screen in ["large", "small"] {
+            assert!(
+                page.contains(&format!("<figure id=\"{id}\"")),
+                "{id} is missing"
+            );
+            assert!(
+                page.contains(&format!("<title id=\"{id}-{screen}-title\">")),
+                "{id} has no title"
+            );
+            assert!(
+                page.contains(&format!("<desc id=\"{id}-{screen}-text\">")),
+                "{id} has no text"
+            );
+        }
+    }
+    assert!(page.contains("reconstructed"));
+    assert!(page.contains("∞"));
+    assert!(!page.contains("NaN") && !page.contains("inf "));
+    for external in ["<script", "<link", "src=", "url(", "@import"] {
+        assert!(!page.contains(external), "{external}");
+    }
+}
+
+#[test]
+fn text_from_outside_is_escaped() {
+    let mut recording = sample::recording();
+    recording.summary.path = "<b>&\"".into();
+    recording.assets[0] = "</svg>".into();
+    let page = html::page(&recording);
+    assert!(page.contains("&lt;b&gt;&amp;") && !page.contains("<b>"));
+    assert!(page.contains("&lt;/svg&gt;"));
+}
+
+#[test]
+fn long_tables_are_cut_in_the_middle() {
+    let mut recording = sample::recording();
+    recording.liquidation_rows = vec![LiquidationRow::default(); 1_234];
+    assert!(html::page(&recording).contains("1,034 more"));
+}
+
+#[test]
+fn broken_promises_are_marked() {
+    let mut recording = sample::recording();
+    assert!(!html::page(&recording).contains("not as promised"));
+    recording.summary.bad_debt_quote = 1;
+    let page = html::page(&recording);
+    assert!(page.contains("not as promised") && page.contains("0.000001"));
+}
+
+#[test]
+fn recordings_without_much_in_them_are_still_written() {
+    let infinite = Step {
+        prices: vec![0.0, f64::INFINITY],
+        total_equity: f64::NAN,
+        insurance: f64::NEG_INFINITY,
+        ratio_percentiles: [
+            f64::NEG_INFINITY,
+            f64::NAN,
+            0.0,
+            f64::INFINITY,
+            f64::INFINITY,
+        ],
+        liquidated_value: f64::INFINITY,
+        scan_ranges: vec![f64::NAN],
+        liquidations: u32::MAX,
+        ..Step::default()
+    };
+    let assets = vec!["SOL".to_owned(), "ETH".to_owned(), "BTC".to_owned()];
+    let end = Step {
+        time_s: 1 << 40,
+        ..infinite.clone()
+    };
+    for steps in [
+        vec![],
+        vec![Step::default()],
+        vec![infinite.clone()],
+        vec![infinite.clone(); 2],
+        vec![infinite, end],
+    ] {
+        let recording = Recording {
+            assets: assets.clone(),
+            steps,
+            ..Recording::default()
+        };
+        let page = html::page(&recording);
+        assert!(
+            CHARTS
+                .iter()
+                .all(|id| page.contains(&format!("<figure id=\"{id}\"")))
+        );
+        assert!(!page.contains("NaN"));
+    }
+    assert!(html::page(&Recording::default()).contains("nothing recorded"));
+}
+
+#[test]
+fn many_steps_do_not_make_a_large_page() {
+    let mut recording = sample::recording();
+    let last = recording.steps.last().unwrap().clone();
+    let more = (1..100_000).map(|second| Step {
+        time_s: last.time_s + second,
+        ..last.clone()
+    });
+    recording.steps.extend(more);
+    assert!(html::page(&recording).len() < 3_000_000);
+}
+
+#[test]
+fn writes_both_files() {
+    let directory = std::env::temp_dir().join(format!("ballast-report-{}", std::process::id()));
+    write(&sample::recording(), &directory).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(directory.join("report.json")).unwrap()).unwrap();
+    assert_eq!(json["accounts"], 215);
+    assert!(
+        std::fs::read_to_string(directory.join("report.html"))
+            .unwrap()
+            .starts_with("<!DOCTYPE html>")
+    );
+    std::fs::remove_dir_all(&directory).unwrap();
+
+    let file = std::env::temp_dir().join(format!("ballast-report-file-{}", std::process::id()));
+    std::fs::write(&file, "").unwrap();
+    assert!(
+        write(&sample::recording(), &file)
+            .unwrap_err()
+            .to_string()
+            .contains("cannot create")
+    );
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn terminal_table_names_the_promises() {
+    let table = summary_table(&sample::recording().summary);
+    for text in [
+        "Bad debt",
+        "0.00 USDC",
+        "63 of 215",
+        "reconstructed",
+        "97,815",
+    ] {
+        assert!(table.contains(text), "{text} is missing in\n{table}");
+    }
+    assert!(!summary_table(&Summary::default()).contains("Instruction"));
+}
