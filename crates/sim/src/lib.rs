@@ -4,9 +4,9 @@
 //! cluster, [`Venue`] an exchange on it with its tokens and prices, [`conservation`] the books that must balance.
 
 pub mod conservation;
-// pub mod demo;
-// pub mod path;
-// pub mod report;
+pub mod demo;
+pub mod path;
+pub mod report;
 mod venue;
 mod world;
 

@@ -216,8 +216,8 @@ fn scan_ranges(view: &View) -> Chart {
         format!("{symbol} {}", format::percent(last, 0.001))
     });
     Chart {
-        description: "The price move, up and down, that margin has to cover. It follows realised volatility: it rises \
-            with the fall and comes down slowly."
+        description: "The price move, up and down, that margin has to cover. It follows realised \
+            volatility: it rises with the fall and comes down slowly."
             .into(),
         ..view.line_chart("scan-range", "Scan range", format::percent, lines)
     }
@@ -314,8 +314,8 @@ fn ratios(view: &View) -> Chart {
         id: "ratios",
         title: "Margin ratio of accounts with positions".into(),
         description: format!(
-            "Equity by maintenance margin, logarithmic: median, and the percentiles between which half and nine tenths \
-             of all accounts lie. Below 1 an account is liquidated.{clip_note}"
+            "Equity by maintenance margin, logarithmic: median, and the percentiles between which \
+             half and nine tenths of all accounts lie. Below 1 an account is liquidated.{clip_note}"
         ),
         time: view.time,
         values,
@@ -362,10 +362,18 @@ fn below_maintenance(view: &View, id: &'static str) -> Chart {
         )
     });
     Chart {
-        description: "Area: below maintenance margin after the keeper's work of the step. Dashed: liquidation open.".to_owned()
-            + &most.unwrap_or_default(),
+        description: format!(
+            "Area: below maintenance margin after the keeper's work of the step. Dashed: \
+             liquidation open.{}",
+            most.unwrap_or_default()
+        ),
         values: ValueAxis::counts(view.values(below).chain(view.values(open))),
-        ..view.line_chart(id, "Accounts below maintenance margin", format::plain, lines)
+        ..view.line_chart(
+            id,
+            "Accounts below maintenance margin",
+            format::plain,
+            lines,
+        )
     }
 }
 
@@ -386,7 +394,8 @@ fn slices(view: &View, id: &'static str) -> Chart {
         .sum();
     Chart {
         description: format!(
-            "{} slices. A liquidator takes a part of the whole portfolio, no more than makes the account healthy.",
+            "{} slices. A liquidator takes a part of the whole portfolio, no more than makes the \
+             account healthy.",
             format::integer(total)
         ),
         ..chart

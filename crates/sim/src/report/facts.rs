@@ -19,12 +19,17 @@ pub struct Fact {
 
 /// The promises first, then what happened.
 pub fn facts(recording: &Recording) -> Vec<Fact> {
-    promises(recording).into_iter().chain(events(recording)).collect()
+    promises(recording)
+        .into_iter()
+        .chain(events(recording))
+        .collect()
 }
 
 fn promises(recording: &Recording) -> [Fact; 3] {
     let summary = &recording.summary;
-    let went_through = summary.withdrawals.saturating_sub(summary.withdrawals_failed);
+    let went_through = summary
+        .withdrawals
+        .saturating_sub(summary.withdrawals_failed);
     let steps = format::count(summary.steps);
     [
         Fact {
@@ -37,7 +42,9 @@ fn promises(recording: &Recording) -> [Fact; 3] {
         Fact {
             name: "Conservation violations",
             figure: format::count(summary.conservation_violations),
-            detail: format!("vaults, pools and markets compared with accounts after each of {steps} steps"),
+            detail: format!(
+                "vaults, pools and markets compared with accounts after each of {steps} steps"
+            ),
             kept: Some(summary.conservation_violations == 0),
             ..Fact::default()
         },
@@ -53,14 +60,23 @@ fn promises(recording: &Recording) -> [Fact; 3] {
 
 fn events(recording: &Recording) -> [Fact; 5] {
     let summary = &recording.summary;
-    let insurance_change = summary.insurance_end_quote.saturating_sub(summary.insurance_start_quote);
-    let value: f64 = recording.steps.iter().map(|step| step.liquidated_value).sum();
+    let insurance_change = summary
+        .insurance_end_quote
+        .saturating_sub(summary.insurance_start_quote);
+    let value: f64 = recording
+        .steps
+        .iter()
+        .map(|step| step.liquidated_value)
+        .sum();
     [
         Fact {
             name: "Insurance fund",
             figure: format::quote(summary.insurance_end_quote),
             unit: "USDC",
-            detail: format!("at the end, {} over the run", format::quote_change(insurance_change)),
+            detail: format!(
+                "at the end, {} over the run",
+                format::quote_change(insurance_change)
+            ),
             kept: None,
         },
         Fact {
@@ -76,7 +92,10 @@ fn events(recording: &Recording) -> [Fact; 5] {
         Fact {
             name: "Liquidations",
             figure: format::integer(summary.liquidations),
-            detail: format!("slices of portfolios, {} USDC gross", format::compact(value, round_for(value))),
+            detail: format!(
+                "slices of portfolios, {} USDC gross",
+                format::compact(value, round_for(value))
+            ),
             ..Fact::default()
         },
         Fact {

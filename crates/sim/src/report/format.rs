@@ -27,7 +27,8 @@ pub fn count(value: usize) -> String {
     integer(value as i128)
 }
 
-/// Quote units as USDC with cents; an amount below a cent with all its digits, so that it never reads as 0.
+/// Quote units as USDC with cents; an amount below a cent with all its digits, so that it never
+/// reads as 0.
 pub fn quote(value: i64) -> String {
     let units = value.unsigned_abs();
     let sign = if value < 0 { "−" } else { "" };

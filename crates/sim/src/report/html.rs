@@ -6,6 +6,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Liquidations shown at the beginning and at the end when there are more than both.
 const ROWS: usize = 100;
+/// Number columns of the table of liquidations.
+const AMOUNTS: [&str; 7] = [
+    "Taken",
+    "Equity before",
+    "Paid to account",
+    "Fee to fund",
+    "Paid by fund",
+    "Ratio before",
+    "Ratio after",
+];
 const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
@@ -25,7 +35,9 @@ pub fn page(recording: &Recording) -> String {
             body {
                 header { (head(recording)) }
                 main {
-                    section aria-label="Headline facts" { dl.facts { @for fact in facts(recording) { (card(&fact)) } } }
+                    section aria-label="Headline facts" {
+                        dl.facts { @for fact in facts(recording) { (card(&fact)) } }
+                    }
                     @if !summary.note.is_empty() { p.note { strong { "About the prices. " } (summary.note) } }
                     section aria-labelledby="run" {
                         h2 id="run" { "The whole run" }
@@ -37,10 +49,10 @@ pub fn page(recording: &Recording) -> String {
                             div.charts { @for chart in close_up { (chart.figure()) } }
                         }
                     }
-                    (liquidations(&recording.liquidation_rows, recording.steps.first().map_or(0, |step| step.time_s)))
+                    (liquidations(&recording.liquidation_rows))
                     (compute_units(summary))
                 }
-                footer { p { "Seed " code { (summary.seed) } ". The same seed gives the same run. All times are UTC." } }
+                footer { p { "Seed " code { (summary.seed) } ". The same seed gives the same run." } }
             }
         }
     };
@@ -73,13 +85,19 @@ fn card(fact: &Fact) -> Markup {
                 (fact.name)
                 @if let Some((sign, text)) = mark { " " span.mark role="img" aria-label=(text) { (sign) } }
             }
-            dd { strong { (fact.figure) @if !fact.unit.is_empty() { " " small { (fact.unit) } } } span { (fact.detail) } }
+            dd {
+                strong { (fact.figure) @if !fact.unit.is_empty() { " " small { (fact.unit) } } }
+                span { (fact.detail) }
+            }
         }
     }
 }
 
-fn liquidations(rows: &[LiquidationRow], start_s: i64) -> Markup {
-    let unit = if format::is_calendar(start_s) {
+fn liquidations(rows: &[LiquidationRow]) -> Markup {
+    let unit = if rows
+        .first()
+        .is_some_and(|row| format::is_calendar(row.time_s))
+    {
         "Time, UTC"
     } else {
         "Time"
@@ -93,8 +111,9 @@ fn liquidations(rows: &[LiquidationRow], start_s: i64) -> Markup {
         section aria-labelledby="slices" {
             h2 id="slices" { "Liquidations" }
             p.text {
-                "Each row is a slice of a whole portfolio at the price of its auction. A liquidator pays into the account and a \
-                 fee to the insurance fund; where the slice is worth less than nothing, the account or the fund pays. Amounts in USDC."
+                "Each row is a slice of a whole portfolio at the price of its auction. A liquidator \
+                 pays into the account and a fee to the insurance fund; where the slice is worth \
+                 less than nothing, the account or the fund pays. Amounts in USDC."
             }
             @if rows.is_empty() { p.text { "Nothing was liquidated." } }
             @else {
@@ -103,7 +122,7 @@ fn liquidations(rows: &[LiquidationRow], start_s: i64) -> Markup {
                         thead { tr {
                             th scope="col" { (unit) }
                             th scope="col" { "Account" }
-                            @for name in ["Taken", "Equity before", "Paid to account", "Fee to fund", "Paid by fund", "Ratio before", "Ratio after"] {
+                            @for name in AMOUNTS {
                                 th.number scope="col" { (name) }
                             }
                         } }
@@ -146,8 +165,8 @@ fn compute_units(summary: &Summary) -> Markup {
             p.text { "Of the successful calls in this run; a Solana transaction may use 1,400,000." }
             @if summary.cu.is_empty() { p.text { "None were recorded." } }
             @else {
-                div.scroll role="region" aria-labelledby="compute" tabindex="0" {
-                    table.short {
+                div.scroll.short role="region" aria-labelledby="compute" tabindex="0" {
+                    table {
                         thead { tr {
                             th scope="col" { "Instruction" }
                             @for name in ["Calls", "Median", "Largest"] { th.number scope="col" { (name) } }
@@ -156,7 +175,9 @@ fn compute_units(summary: &Summary) -> Markup {
                             @for (name, units) in &summary.cu {
                                 tr {
                                     td { code { (name) } }
-                                    @for value in [units.count, units.median, units.max] { td.number { (format::integer(value)) } }
+                                    @for value in [units.count, units.median, units.max] {
+                                        td.number { (format::integer(value)) }
+                                    }
                                 }
                             }
                         }

@@ -45,7 +45,11 @@ pub fn recording() -> Recording {
                 insurance_fee: 2.27 * size,
                 insurance_payment: if slice > 8 { 41.0 } else { 0.0 },
                 ratio_before: 0.99 - 0.02 * size,
-                ratio_after: if liquidation_rows.len() % 40 == 7 { f64::INFINITY } else { 1.06 },
+                ratio_after: if liquidation_rows.len() % 40 == 7 {
+                    f64::INFINITY
+                } else {
+                    1.06
+                },
             });
         }
         steps.push(Step {

@@ -9,7 +9,7 @@ const TIME_STEPS_S: [i64; 21] = [
 ];
 
 /// Room for a label of hours and minutes, and for one with seconds, pixels.
-const MINUTE_LABEL: f64 = 60.0;
+const MINUTE_LABEL: f64 = 52.0;
 const SECOND_LABEL: f64 = 78.0;
 
 /// The smallest round time step that divides `span_s` into at most `parts`.
@@ -141,7 +141,8 @@ impl ValueAxis {
         }
     }
 
-    /// Position of a value, 0 at the low end to 1; values beyond the limits are at the edge. None for NaN.
+    /// Position of a value, 0 at the low end to 1; values beyond the limits are at the edge. None
+    /// for NaN.
     pub fn share(&self, value: f64) -> Option<f64> {
         if value.is_nan() {
             return None;
@@ -224,7 +225,7 @@ mod tests {
             end_s: 1_760_135_400,
         };
         let ticks = axis.ticks(480.0);
-        assert_eq!(ticks[0].1, "20:40");
+        assert_eq!(ticks[0].1, "20:45");
         assert!(ticks.len() <= 9);
         assert_eq!(
             TimeAxis {

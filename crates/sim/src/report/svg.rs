@@ -41,6 +41,8 @@ pub const HALF: [Size; 2] = [
 
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 26.0;
+/// Room for the time axis' unit beside its first label.
+const LEAST_LEFT: f64 = 46.0;
 /// Width of a character in labels, and the distance of lines of text.
 const CHARACTER: f64 = 6.7;
 const LINE_HEIGHT: f64 = 15.0;
@@ -78,11 +80,11 @@ pub fn draw(chart: &Chart, size: &Size) -> Markup {
     let widest = |labels: &mut dyn Iterator<Item = &str>| {
         labels.map(|label| label.chars().count()).max().unwrap_or(0) as f64 * CHARACTER
     };
+    let values = widest(&mut chart.values.ticks().iter().map(|(_, label)| label.as_str()));
     let names = widest(&mut lines(chart).filter_map(|line| line.name.as_deref()));
     let plot = Plot {
         chart,
-        left: widest(&mut chart.values.ticks().iter().map(|(_, label)| label.as_str())).max(22.0)
-            + 10.0,
+        left: (values + 10.0).max(LEAST_LEFT),
         right: size.width - if names > 0.0 { names + 22.0 } else { 10.0 },
         bottom: size.height - BOTTOM,
     };
@@ -99,7 +101,8 @@ pub fn draw(chart: &Chart, size: &Size) -> Markup {
             @for layer in &chart.layers { (draw_layer(&plot, layer)) }
             (end_names(&plot))
             @if is_empty(chart) {
-                text.empty x=(px((plot.left + plot.right) / 2.0)) y=(px((TOP + plot.bottom) / 2.0)) { "nothing recorded" }
+                @let middle = ((plot.left + plot.right) / 2.0, (TOP + plot.bottom) / 2.0);
+                text.empty x=(px(middle.0)) y=(px(middle.1)) { "nothing recorded" }
             }
         }
     }
@@ -168,7 +171,8 @@ fn draw_layer(plot: &Plot, layer: &Layer) -> Markup {
         Layer::Limit { value, label } => {
             let y = plot.y(*value).unwrap_or(plot.bottom);
             html! {
-                rect.out x=(px(plot.left)) y=(px(y)) width=(px(plot.right - plot.left)) height=(px(plot.bottom - y)) {}
+                rect.out x=(px(plot.left)) y=(px(y)) width=(px(plot.right - plot.left))
+                    height=(px(plot.bottom - y)) {}
                 line.limit x1=(px(plot.left)) x2=(px(plot.right)) y1=(px(y)) y2=(px(y)) {}
                 text.limit x=(px(plot.left + 6.0)) y=(px(y + 14.0)) { (label) }
             }
@@ -181,7 +185,8 @@ fn bar(plot: &Plot, start_s: i64, width_s: i64, value: f64, text: &str) -> Marku
     let y = plot.y(value).unwrap_or(plot.bottom).min(plot.bottom - 1.0);
     let gap = ((right - left) * 0.2).min(1.5);
     html! {
-        rect x=(px(left + gap / 2.0)) y=(px(y)) width=(px((right - left - gap).max(0.8))) height=(px(plot.bottom - y)) {
+        rect x=(px(left + gap / 2.0)) y=(px(y)) width=(px((right - left - gap).max(0.8)))
+            height=(px(plot.bottom - y)) {
             title { (text) }
         }
     }
@@ -195,8 +200,9 @@ fn draw_line(plot: &Plot, line: &Line) -> Markup {
     );
     html! {
         @if let (true, (Some((first, _)), Some((last, _)))) = (line.filled, edges) {
+            @let bottom = px(plot.bottom);
             path class=(format!("area {}", line.class))
-                d=(format!("{outline}L{} {bottom}L{} {bottom}Z", px(last), px(first), bottom = px(plot.bottom))) {}
+                d=(format!("{outline}L{} {bottom}L{} {bottom}Z", px(last), px(first))) {}
         }
         path class=(format!("line {}", line.class)) d=(outline) {}
         @if let (Some(marker), Some((x, y))) = (line.marker, edges.1) {
@@ -266,9 +272,11 @@ fn end_names(plot: &Plot) -> Markup {
     html! {
         @for ((line, name, x, y), place) in named.into_iter().zip(places) {
             @if (place - y).abs() > 2.0 {
-                line class=(format!("leader {}", line.class)) x1=(px(x + 5.0)) y1=(px(y)) x2=(px(plot.right + 13.0)) y2=(px(place)) {}
+                line class=(format!("leader {}", line.class)) x1=(px(x + 5.0)) y1=(px(y))
+                    x2=(px(plot.right + 13.0)) y2=(px(place)) {}
             }
-            text class=(format!("name {}", line.class)) x=(px(plot.right + 15.0)) y=(px(place + 4.0)) { (name) }
+            text class=(format!("name {}", line.class)) x=(px(plot.right + 15.0))
+                y=(px(place + 4.0)) { (name) }
         }
     }
 }
