@@ -27,7 +27,13 @@ fn two_traders_trade_settle_and_leave_with_what_is_theirs() -> Result<()> {
 
     // 100 SOL at 221: each side pays its fee.
     let price = venue.price_per_lot(1, 221.0);
-    venue.trade(&mut world, &short, &long, 1, Side::Bid, price, 10_000)?;
+    venue.trade(
+        &mut world,
+        &short,
+        &long,
+        1,
+        Venue::limit(Side::Bid, price, 10_000),
+    )?;
     assert!(conservation::violations(&world, &venue)?.is_empty());
     let account = venue.addresses.margin_account(&long.pubkey(), 0);
     let report = venue.assess(&world, &account, Purpose::AddRisk)?;
@@ -38,7 +44,13 @@ fn two_traders_trade_settle_and_leave_with_what_is_theirs() -> Result<()> {
     world.advance(60);
     venue.set_prices(&mut world, &[1.0, 243.1, 4_363.0, 122_500.0])?;
     let price = venue.price_per_lot(1, 243.1);
-    venue.trade(&mut world, &short, &long, 1, Side::Ask, price, 10_000)?;
+    venue.trade(
+        &mut world,
+        &short,
+        &long,
+        1,
+        Venue::limit(Side::Ask, price, 10_000),
+    )?;
     for key in [&short, &long] {
         let account = venue.addresses.margin_account(&key.pubkey(), 0);
         venue.settle(&mut world, &account, 1)?;
@@ -54,7 +66,10 @@ fn two_traders_trade_settle_and_leave_with_what_is_theirs() -> Result<()> {
     // Fees: taker 5 bp and maker 2 bp of 22,100 and 24,310, rounded up; every unit is somewhere.
     let fees = venue.market(&world, 1)?.fees;
     let (taker, maker) = (11_050_000 + 12_155_000, 4_420_000 + 4_862_000);
-    assert!((taker + maker..taker + maker + 10).contains(&fees), "{fees}");
+    assert!(
+        (taker + maker..taker + maker + 10).contains(&fees),
+        "{fees}"
+    );
     assert!(tokens(&long).abs_diff(10_000_000_000 + 2_210_000_000 - taker) < 10);
     assert!(tokens(&short).abs_diff(10_000_000_000 - 2_210_000_000 - maker) < 10);
     assert_eq!(tokens(&long) + tokens(&short) + fees, 20_000_000_000);

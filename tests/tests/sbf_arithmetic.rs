@@ -167,7 +167,7 @@ fn double_edges() -> Vec<u128> {
         1e300,
         f64::MIN_POSITIVE,
         5e-324,
-        2.2250738585072009e-308,
+        2.225_073_858_507_201e-308,
         f64::MAX,
         f64::MIN,
         f64::INFINITY,

@@ -494,19 +494,26 @@ impl Venue {
         index: usize,
         args: OrderArgs,
     ) -> Result<u64, Refusal> {
+        let (place, id) = self.place_instruction(world, owner, index, args);
+        world.send(&[place], &[owner])?;
+        Ok(id)
+    }
+
+    fn place_instruction(
+        &self,
+        world: &World,
+        owner: &Keypair,
+        index: usize,
+        args: OrderArgs,
+    ) -> (Instruction, u64) {
         let account = self.addresses.margin_account(&owner.pubkey(), 0);
         let id = world
             .read::<MarginAccount>(&account)
             .map_or(0, |account| account.next_order_id);
-        let place = instructions::place_order(
-            &self.addresses,
-            &Self::perpetual(index),
-            &account,
-            &owner.pubkey(),
-            args,
-        );
-        world.send(&[place], &[owner])?;
-        Ok(id)
+        let terms = Self::perpetual(index);
+        let place =
+            instructions::place_order(&self.addresses, &terms, &account, &owner.pubkey(), args);
+        (place, id)
     }
 
     /// A plain limit order.
@@ -521,29 +528,27 @@ impl Venue {
         }
     }
 
-    /// Maker and taker place orders at one price, and a third party fills them.
+    /// Maker and taker place orders at one price and have them filled, all in one transaction.
     ///
     /// # Errors
-    /// The refusal of whichever step fails.
-    #[allow(clippy::too_many_arguments, reason = "a trade has that many parts")]
+    /// The refusal; nothing stays behind then.
     pub fn trade(
         &self,
         world: &mut World,
         maker: &Keypair,
         taker: &Keypair,
         index: usize,
-        taker_side: Side,
-        price: u64,
-        lots: u64,
+        taker_order: OrderArgs,
     ) -> Result<TransactionMetadata, Refusal> {
-        let maker_side = match taker_side {
-            Side::Bid => Side::Ask,
-            Side::Ask => Side::Bid,
+        let maker_order = OrderArgs {
+            side: 1 - taker_order.side,
+            reduce_only: false,
+            ..taker_order
         };
-        let maker_order_id =
-            self.place(world, maker, index, Self::limit(maker_side, price, lots))?;
-        let taker_order_id =
-            self.place(world, taker, index, Self::limit(taker_side, price, lots))?;
+        let (place_maker, maker_order_id) =
+            self.place_instruction(world, maker, index, maker_order);
+        let (place_taker, taker_order_id) =
+            self.place_instruction(world, taker, index, taker_order);
         let fill = instructions::fill_order(
             &self.addresses,
             &Self::perpetual(index),
@@ -554,10 +559,10 @@ impl Venue {
             FillArgs {
                 maker_order_id,
                 taker_order_id,
-                lots_max: lots,
+                lots_max: taker_order.lots,
             },
         );
-        world.send(&[fill], &[])
+        world.send(&[place_maker, place_taker, fill], &[maker, taker])
     }
 
     /// Settles one account's profit or loss in the perpetual on the `index`th token.

@@ -1,6 +1,6 @@
 //! A keeper: finds accounts below their maintenance margin and liquidates them.
 
-use super::traders::{Trader, close};
+use super::traders::{Trader, close_all};
 use crate::report::LiquidationRow;
 use crate::{Venue, World};
 use anchor_lang::prelude::Pubkey;
@@ -82,10 +82,7 @@ impl Keeper {
             }
         }
         if work.slices > 0 {
-            let own = venue.addresses.margin_account(&self.key.pubkey(), 0);
-            for (index, price) in prices.iter().enumerate().skip(1) {
-                close(world, venue, maker, &self.key, &own, index, *price)?;
-            }
+            close_all(world, venue, maker, &self.key, prices).context("unwinding")?;
         }
         Ok(work)
     }
@@ -112,7 +109,9 @@ impl Keeper {
                 price_max: before.equity_mark.max(0),
             },
         );
-        let done = world.send(&[liquidate], &[&self.key]).context("liquidate")?;
+        let done = world
+            .send(&[liquidate], &[&self.key])
+            .context("liquidate")?;
         let Some(event) = liquidated_event(&done.logs) else {
             // The account had recovered; its flag was cleared.
             return Ok(());

@@ -170,8 +170,10 @@ impl Demo {
             let spec = &self.venue.config.assets[asset];
             let amount = native(10e6 / spec.price, spec.decimals);
             let mint = self.venue.mints[asset];
-            self.world.mint_tokens(&mint, &self.maker.pubkey(), amount)?;
-            self.venue.deposit(&mut self.world, &self.maker, asset, amount)?;
+            self.world
+                .mint_tokens(&mint, &self.maker.pubkey(), amount)?;
+            self.venue
+                .deposit(&mut self.world, &self.maker, asset, amount)?;
         }
         let fund = self.venue.addresses.insurance_fund();
         self.venue
@@ -312,7 +314,7 @@ impl Demo {
             .chain([self.keeper.key.insecure_clone()])
             .collect();
         for key in &exits {
-            self.close_positions(key)?;
+            traders::close_all(&mut self.world, &self.venue, &self.maker, key, &self.prices)?;
         }
         self.settle_everybody(&exits)?;
         self.check_books()?;
@@ -331,23 +333,6 @@ impl Demo {
         self.check_books()?;
         self.progress.finish_and_clear();
         Ok((done, failed))
-    }
-
-    /// Trades every position away against the market maker at the last price.
-    fn close_positions(&mut self, key: &Keypair) -> Result<()> {
-        let account = self.venue.addresses.margin_account(&key.pubkey(), 0);
-        for index in 1..self.prices.len() {
-            traders::close(
-                &mut self.world,
-                &self.venue,
-                &self.maker,
-                key,
-                &account,
-                index,
-                self.prices[index],
-            )?;
-        }
-        Ok(())
     }
 
     /// Losers pay into the pools first, then winners take out of them.
@@ -397,7 +382,10 @@ impl Demo {
             let asset = usize::from(balance.asset);
             let mint = self.venue.mints[asset];
             self.world.mint_tokens(&mint, &key.pubkey(), 0)?;
-            match self.venue.withdraw(&mut self.world, key, asset, u64::MAX, false) {
+            match self
+                .venue
+                .withdraw(&mut self.world, key, asset, u64::MAX, false)
+            {
                 Ok(_) => done += 1,
                 Err(refusal) => {
                     failed += 1;
@@ -437,7 +425,9 @@ fn cash(world: &World, venue: &Venue, account: &Pubkey) -> Result<u64> {
     let state = world.read::<MarginAccount>(account)?;
     let board = venue.board(world)?;
     match state.balance(0) {
-        Some(balance) => Ok(ledger::amount(balance, board.indexes(0)?)?.max(0).unsigned_abs()),
+        Some(balance) => Ok(ledger::amount(balance, board.indexes(0)?)?
+            .max(0)
+            .unsigned_abs()),
         None => Ok(0),
     }
 }

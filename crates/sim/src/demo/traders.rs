@@ -3,8 +3,9 @@
 use crate::world::Refusal;
 use crate::{Venue, World};
 use anchor_lang::prelude::Pubkey;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ballast::error::BallastError;
+use ballast_client::args::OrderArgs;
 use ballast_client::state::{MarginAccount, Side};
 use ballast_client::units::native;
 use rand::Rng;
@@ -146,10 +147,10 @@ impl Entry<'_> {
             let result = self
                 .venue
                 .withdraw(self.world, self.key, 0, native(amount, 6), true);
-            match smaller_if_unaffordable(result.map(|_| ()), &mut amount)? {
-                Attempt::Done => return Ok(()),
-                Attempt::Again => {}
+            if is_done(result.map(|_| ()))? {
+                return Ok(());
             }
+            amount *= 0.9;
         }
     }
 
@@ -159,70 +160,69 @@ impl Entry<'_> {
         let mut size = dollars;
         loop {
             let lots = self.venue.lots(index, size / self.prices[index]).max(1);
+            let order = Venue::limit(side, price, lots);
             let result = self
                 .venue
-                .trade(self.world, self.maker, self.key, index, side, price, lots);
-            match smaller_if_unaffordable(result.map(|_| ()), &mut size)? {
-                Attempt::Done => return Ok(()),
-                Attempt::Again => self.cancel_maker_orders()?,
+                .trade(self.world, self.maker, self.key, index, order);
+            if is_done(result.map(|_| ()))? {
+                return Ok(());
             }
+            size *= 0.9;
         }
-    }
-
-    /// The maker's order of a refused trade must not stay behind.
-    fn cancel_maker_orders(&mut self) -> Result<()> {
-        let account = self.venue.addresses.margin_account(&self.maker.pubkey(), 0);
-        let state = self.world.read::<MarginAccount>(&account)?;
-        for order in state.orders.iter().filter(|order| order.lots != 0) {
-            let cancel = ballast_client::instructions::cancel_order(
-                &account,
-                &self.maker.pubkey(),
-                order.id,
-            );
-            self.world.send(&[cancel], &[self.maker])?;
-        }
-        Ok(())
     }
 }
 
-enum Attempt {
-    Done,
-    Again,
-}
-
-/// Shrinks the size by a tenth when margin does not allow it; any other refusal is an error.
-fn smaller_if_unaffordable(result: Result<(), Refusal>, size: &mut f64) -> Result<Attempt> {
+/// Whether a size was affordable; any refusal for another reason than margin is an error.
+fn is_done(result: Result<(), Refusal>) -> Result<bool> {
     match result {
-        Ok(()) => Ok(Attempt::Done),
+        Ok(()) => Ok(true),
         Err(refusal)
             if refusal.is(BallastError::BelowInitialMargin)
                 || refusal.is(BallastError::TakerBelowInitialMargin) =>
         {
-            *size *= 0.9;
-            Ok(Attempt::Again)
+            Ok(false)
         }
         Err(refusal) => Err(refusal.into()),
     }
 }
 
-/// Trades a position away against the maker at the tick nearest to the mark.
-pub fn close(
+/// Trades all positions away against the maker at the ticks nearest to the marks. Where margin does not allow one leg of
+/// a hedge to go at once, smaller parts of each leg go in turn.
+pub fn close_all(
     world: &mut World,
     venue: &Venue,
     maker: &Keypair,
     key: &Keypair,
-    account: &Pubkey,
-    index: usize,
-    dollars: f64,
+    prices: &[f64],
 ) -> Result<()> {
-    let lots = world
-        .read::<MarginAccount>(account)?
-        .lots(&Venue::perpetual(index));
-    if lots == 0 {
-        return Ok(());
+    let account = venue.addresses.margin_account(&key.pubkey(), 0);
+    let mut divisor = 1;
+    while divisor <= 1 << 20 {
+        let (mut open, mut progress) = (false, false);
+        for (index, price) in prices.iter().enumerate().skip(1) {
+            let lots = world
+                .read::<MarginAccount>(&account)?
+                .lots(&Venue::perpetual(index));
+            if lots == 0 {
+                continue;
+            }
+            open = true;
+            let side = if lots > 0 { Side::Ask } else { Side::Bid };
+            let order = OrderArgs {
+                reduce_only: true,
+                ..Venue::limit(
+                    side,
+                    venue.price_per_lot(index, *price),
+                    lots.unsigned_abs().div_ceil(divisor),
+                )
+            };
+            let result = venue.trade(world, maker, key, index, order);
+            progress |= is_done(result.map(|_| ()))?;
+        }
+        if !open {
+            return Ok(());
+        }
+        divisor = if progress { 1 } else { divisor * 2 };
     }
-    let side = if lots > 0 { Side::Ask } else { Side::Bid };
-    let price = venue.price_per_lot(index, dollars);
-    venue.trade(world, maker, key, index, side, price, lots.unsigned_abs())?;
-    Ok(())
+    bail!("margin does not allow {account} to close its positions")
 }
