@@ -51,7 +51,7 @@ enum Command {
     },
     /// Build, then run every test of the workspace.
     Test {
-        /// Arguments for `cargo test`, for instance `-p ballast-risk` or `-- --nocapture`.
+        /// Arguments for `cargo test`, for instance `-p ballast-risk -- --nocapture`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -84,5 +84,33 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { arguments } => tasks::test(&workspace, &arguments),
         Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
         Command::Check => tasks::check(&workspace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed_on(line: &str) -> Vec<String> {
+        match Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command) {
+            Ok(Command::Test { arguments } | Command::Demo { arguments }) => arguments,
+            _ => panic!("{line} is refused"),
+        }
+    }
+
+    #[test]
+    fn arguments_reach_cargo_and_the_demo() {
+        assert!(passed_on("xtask test").is_empty());
+        assert_eq!(passed_on("xtask test -p x"), ["-p", "x"]);
+        assert_eq!(passed_on("xtask test -- -p x"), ["-p", "x"]);
+        assert_eq!(
+            passed_on("xtask test -p x -- --nocapture"),
+            ["-p", "x", "--", "--nocapture"]
+        );
+        assert_eq!(
+            passed_on("xtask test -- -- --nocapture"),
+            ["--", "--nocapture"]
+        );
+        assert_eq!(passed_on("xtask demo --help"), ["--help"]);
     }
 }

@@ -83,11 +83,9 @@ struct Scratch<'a> {
 /// Makes the machine ready and says what it found.
 pub fn setup(force: bool) -> Result<()> {
     let toolchain = Toolchain::choose()?;
-    if let (true, Toolchain::Bootstrapped(bootstrapped)) = (force, &toolchain)
-        && bootstrapped.root.exists()
-    {
-        fs::remove_dir_all(&bootstrapped.root)
-            .with_context(|| format!("cannot remove {}", bootstrapped.root.display()))?;
+    if let (true, Toolchain::Bootstrapped(bootstrapped)) = (force, &toolchain) {
+        // Without its stamp a step is done again; the folder may hold other things.
+        remove_directory(&bootstrapped.root.join("stamps"))?;
     }
     prepare(&toolchain)?;
     for (command, component) in missing_components() {
