@@ -1,1 +1,173 @@
-//! placeholder
+//! What integration tests share: a stage with an exchange and traders, and refusals that must change nothing.
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
+use ballast_client::state::{MarginAccount, Side};
+use ballast_client::units::native;
+use ballast_sim::{CodedError, Refusal, Venue, VenueConfig, World};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use std::collections::BTreeMap;
+
+/// Cluster time at which tests start, unix seconds.
+pub const START: i64 = 1_760_000_000;
+/// Index of SOL among a venue's assets; its perpetual is underlying 0.
+pub const SOL: usize = 1;
+/// Index of ETH.
+pub const ETH: usize = 2;
+/// Index of BTC.
+pub const BTC: usize = 3;
+
+/// A world with one exchange: USDC, SOL at 200, ETH at 4,000 and BTC at 100,000.
+pub struct Stage {
+    /// The cluster.
+    pub world: World,
+    /// The exchange.
+    pub venue: Venue,
+    /// Prices last set, US dollars.
+    pub prices: [f64; 4],
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stage {
+    /// The usual stage.
+    pub fn new() -> Self {
+        Self::with(VenueConfig::default())
+    }
+
+    /// A stage with another configuration; prices are the usual ones.
+    pub fn with(mut config: VenueConfig) -> Self {
+        let prices = [1.0, 200.0, 4_000.0, 100_000.0];
+        for (asset, price) in config.assets.iter_mut().zip(prices) {
+            asset.price = price;
+        }
+        let mut world = World::new(START).expect("programs are built");
+        let venue = Venue::create(&mut world, config, 1).expect("a venue");
+        Self {
+            world,
+            venue,
+            prices,
+        }
+    }
+
+    /// A key that is always the same for a number.
+    pub fn key(number: u8) -> Keypair {
+        let mut secret = [0x77; 32];
+        secret[0] = number;
+        Keypair::new_from_array(secret)
+    }
+
+    /// A trader with an account and a deposit of whole USDC.
+    pub fn trader(&mut self, number: u8, usdc: f64) -> Keypair {
+        let key = Self::key(number);
+        self.venue
+            .open_account(&mut self.world, &key)
+            .expect("an account");
+        self.fund(&key, 0, usdc);
+        key
+    }
+
+    /// Mints whole tokens to a trader and deposits them in his sub-account 0.
+    pub fn fund(&mut self, key: &Keypair, asset: usize, tokens: f64) {
+        let amount = native(tokens, self.venue.config.assets[asset].decimals);
+        let mint = self.venue.mints[asset];
+        self.world
+            .mint_tokens(&mint, &key.pubkey(), amount)
+            .expect("tokens");
+        self.venue
+            .deposit(&mut self.world, key, asset, amount)
+            .expect("a deposit");
+    }
+
+    /// Puts whole USDC into the insurance fund.
+    pub fn insure(&mut self, usdc: f64) {
+        let giver = Self::key(250);
+        let mint = self.venue.mints[0];
+        let amount = native(usdc, 6);
+        self.world
+            .mint_tokens(&mint, &giver.pubkey(), amount)
+            .expect("tokens");
+        let fund = self.venue.addresses.insurance_fund();
+        self.venue
+            .deposit_into(&mut self.world, &giver, &fund, 0, amount)
+            .expect("a deposit");
+    }
+
+    /// Address of a trader's sub-account 0.
+    pub fn account(&self, key: &Keypair) -> Pubkey {
+        self.venue.addresses.margin_account(&key.pubkey(), 0)
+    }
+
+    /// A trader's sub-account 0 as it is now.
+    pub fn state(&self, key: &Keypair) -> Box<MarginAccount> {
+        self.world.read(&self.account(key)).expect("an account")
+    }
+
+    /// `taker` buys or sells whole tokens of a perpetual from `maker` at a price in dollars.
+    pub fn trade(
+        &mut self,
+        maker: &Keypair,
+        taker: &Keypair,
+        asset: usize,
+        side: Side,
+        tokens: f64,
+        dollars: f64,
+    ) -> Result<(), Refusal> {
+        let price = self.venue.price_per_lot(asset, dollars);
+        let order = Venue::limit(side, price, self.venue.lots(asset, tokens));
+        self.venue
+            .trade(&mut self.world, maker, taker, asset, order)
+            .map(|_| ())
+    }
+
+    /// Sets one price, the others stay and are published again.
+    pub fn set_price(&mut self, asset: usize, dollars: f64) {
+        self.prices[asset] = dollars;
+        self.venue
+            .set_prices(&mut self.world, &self.prices)
+            .expect("prices");
+    }
+
+    /// Sends a transaction that must be refused with this error and must not change a byte of any account of Ballast or
+    /// any token account.
+    #[track_caller]
+    pub fn refused(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+        error: impl CodedError,
+    ) {
+        let before = self.snapshot();
+        let code = error.code();
+        match self.world.send(instructions, signers) {
+            Ok(_) => panic!("went through, should have been refused with {code}"),
+            Err(refusal) => assert_eq!(refusal.code(), Some(code), "{refusal}"),
+        }
+        assert!(
+            before == self.snapshot(),
+            "a refused transaction changed something"
+        );
+    }
+
+    /// The bytes of everything that Ballast and the token program own.
+    pub fn snapshot(&self) -> BTreeMap<Pubkey, Vec<u8>> {
+        [ballast::ID, anchor_spl::token::ID]
+            .iter()
+            .flat_map(|program| self.world.svm.get_program_accounts(program))
+            .map(|(key, account)| (key, account.data))
+            .collect()
+    }
+
+    /// Asserts that all books balance.
+    #[track_caller]
+    pub fn check_books(&self) {
+        let found = ballast_sim::conservation::violations(&self.world, &self.venue)
+            .expect("readable accounts");
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

@@ -34,6 +34,8 @@ pub struct Keeper {
 /// One step's work.
 #[derive(Default)]
 pub struct Work {
+    /// Accounts below their maintenance margin at the step's prices.
+    pub found: u32,
     /// Slices taken.
     pub slices: u32,
     /// Gross value of what was taken, US dollars.
@@ -73,6 +75,7 @@ impl Keeper {
                 now: world.now(),
             };
             view.assess(&account, Purpose::Liquidate, &mut report)?;
+            work.found += u32::from(report.is_liquidatable());
             if report.is_liquidatable() && !account.in_liquidation() {
                 let start = instructions::start_liquidation(&venue.addresses, &trader.account);
                 world.send(&[start], &[]).context("start_liquidation")?;

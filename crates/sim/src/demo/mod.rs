@@ -243,12 +243,11 @@ impl Demo {
             now: self.world.now(),
         };
         let mut report = Report::boxed();
-        let (mut ratios, mut total, mut liquidatable, mut flagged) = (Vec::new(), 0.0, 0, 0);
+        let (mut ratios, mut total, mut flagged) = (Vec::new(), 0.0, 0);
         for trader in &self.traders {
             let account = self.world.read::<MarginAccount>(&trader.account)?;
             view.assess(&account, Purpose::Liquidate, &mut report)?;
             total += report.equity_mark as f64 / 1e6;
-            liquidatable += u32::from(report.is_liquidatable());
             flagged += u32::from(account.in_liquidation());
             if report.maintenance_margin > 0 {
                 let margin = report.maintenance_margin as f64;
@@ -271,7 +270,7 @@ impl Demo {
             total_equity: total,
             insurance: self.insurance()? as f64 / 1e6,
             ratio_percentiles: [5, 25, 50, 75, 95].map(percentile),
-            liquidatable,
+            liquidatable: work.found,
             in_liquidation: flagged,
             liquidations: work.slices,
             liquidated_value: work.value,

@@ -363,7 +363,7 @@ fn below_maintenance(view: &View, id: &'static str) -> Chart {
     });
     Chart {
         description: format!(
-            "Area: below maintenance margin after the keeper's work of the step. Dashed: \
+            "Area: below maintenance margin at the step's prices, before the keeper's work. Dashed: \
              liquidation open.{}",
             most.unwrap_or_default()
         ),
