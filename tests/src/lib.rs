@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
-use ballast_client::state::{MarginAccount, Side};
+use ballast_client::state::{MarginAccount, Side, Tagged};
 use ballast_client::units::native;
 use ballast_sim::{CodedError, Refusal, Venue, VenueConfig, World};
 use solana_keypair::Keypair;
@@ -17,6 +17,40 @@ pub const SOL: usize = 1;
 pub const ETH: usize = 2;
 /// Index of BTC.
 pub const BTC: usize = 3;
+
+/// The system program's refusal to create an account that exists.
+pub struct AlreadyInUse;
+
+impl CodedError for AlreadyInUse {
+    fn code(self) -> u32 {
+        0
+    }
+}
+
+/// The instruction with another account in the place of `from`.
+#[track_caller]
+pub fn with(mut instruction: Instruction, from: &Pubkey, to: &Pubkey) -> Instruction {
+    let metas = instruction.accounts.iter_mut();
+    let mut places = metas.filter(|meta| meta.pubkey == *from).peekable();
+    assert!(
+        places.peek().is_some(),
+        "{from} is no account of the instruction"
+    );
+    places.for_each(|meta| meta.pubkey = *to);
+    instruction
+}
+
+/// The instruction without the signature of `key`.
+#[track_caller]
+pub fn unsigned(mut instruction: Instruction, key: &Pubkey) -> Instruction {
+    let metas = instruction.accounts.iter_mut();
+    let mut places = metas
+        .filter(|meta| meta.pubkey == *key && meta.is_signer)
+        .peekable();
+    assert!(places.peek().is_some(), "{key} does not sign");
+    places.for_each(|meta| meta.is_signer = false);
+    instruction
+}
 
 /// A world with one exchange: USDC, SOL at 200, ETH at 4,000 and BTC at 100,000.
 pub struct Stage {
@@ -96,6 +130,23 @@ impl Stage {
         self.venue
             .deposit_into(&mut self.world, &giver, &fund, 0, amount)
             .expect("a deposit");
+    }
+
+    /// A second exchange in the same world, with its own mints, feeds and admin.
+    pub fn other_venue(&mut self) -> Venue {
+        Venue::create(&mut self.world, VenueConfig::default(), 2).expect("a venue")
+    }
+
+    /// Changes an account's bytes past the program, for states that no instruction leads to.
+    pub fn patch<T: Tagged>(&mut self, key: &Pubkey, change: impl FnOnce(&mut T)) {
+        let mut body = self.world.read::<T>(key).expect("an account of this type");
+        change(&mut body);
+        let mut account = self.world.svm.get_account(key).expect("an account");
+        account.data[T::TAG.len()..].copy_from_slice(bytemuck::bytes_of(&*body));
+        self.world
+            .svm
+            .set_account(*key, account)
+            .expect("a rent-exempt account");
     }
 
     /// Address of a trader's sub-account 0.
