@@ -14,7 +14,9 @@
 
 pub mod liquidation;
 pub mod margin;
+pub mod normal;
 pub mod numbers;
+pub mod pricing;
 pub mod scenarios;
 pub mod volatility;
 
