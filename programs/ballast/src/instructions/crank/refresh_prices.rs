@@ -1,6 +1,6 @@
 use crate::error::{BallastError, Coded};
 use crate::events::{PriceRefused, PriceUpdated};
-use crate::oracle;
+use crate::oracle::{self, OraclePrice};
 use anchor_lang::prelude::*;
 use ballast_state::{Board, Exchange};
 
@@ -14,8 +14,8 @@ pub struct RefreshPrices<'info> {
 }
 
 impl<'info> RefreshPrices<'info> {
-    /// Takes what can be taken. An account that must be refused is skipped with an event that names the reason; only when
-    /// every one is refused does the instruction fail, with the first reason.
+    /// Takes what can be taken. A price that must be refused is skipped with an event that names the reason; only when no
+    /// feed takes any does the instruction fail, with the first reason.
     pub fn handle(ctx: Context<'info, Self>) -> Result<()> {
         require!(
             !ctx.remaining_accounts.is_empty(),
@@ -23,53 +23,64 @@ impl<'info> RefreshPrices<'info> {
         );
         let exchange = ctx.accounts.exchange.load()?;
         let mut board = ctx.accounts.board.load_mut()?;
-        let clock = Clock::get()?;
-        let mut taken = false;
-        let mut first_refusal = None;
+        let mut prices = Prices {
+            exchange: &exchange,
+            exchange_key: ctx.accounts.exchange.key(),
+            board: &mut board,
+            clock: Clock::get()?,
+            taken: false,
+            first_refusal: None,
+        };
         for account in ctx.remaining_accounts {
-            match take(
-                &exchange,
-                &mut board,
-                account,
-                &clock,
-                &ctx.accounts.exchange.key(),
-            ) {
-                Ok(()) => taken = true,
-                Err(error) => {
-                    emit!(PriceRefused {
-                        exchange: ctx.accounts.exchange.key(),
-                        account: account.key(),
-                        reason: code(&error),
-                    });
-                    first_refusal.get_or_insert(error);
-                }
-            }
+            prices.take(account);
         }
-        match first_refusal {
-            Some(error) if !taken => Err(error),
+        match prices.first_refusal {
+            Some(error) if !prices.taken => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-/// Writes one account's price to every feed it belongs to.
-fn take(
-    exchange: &Exchange,
-    board: &mut Board,
-    account: &AccountInfo,
-    clock: &Clock,
-    exchange_key: &Pubkey,
-) -> Result<()> {
-    let oracle_price = oracle::read(account)?;
-    let mut known = false;
-    for index in 0..exchange.feed_count {
-        let feed = exchange.feed(index).coded()?;
-        if !oracle_price.is_of(feed) {
-            continue;
+/// A refresh in the making.
+struct Prices<'a> {
+    exchange: &'a Exchange,
+    exchange_key: Pubkey,
+    board: &'a mut Board,
+    clock: Clock,
+    /// Whether any feed took a price.
+    taken: bool,
+    first_refusal: Option<Error>,
+}
+
+impl Prices<'_> {
+    /// Offers one account's price to every feed it belongs to: one that cannot take it does not hold up the others.
+    fn take(&mut self, account: &AccountInfo) {
+        let oracle_price = match oracle::read(account) {
+            Ok(price) => price,
+            Err(error) => return self.refuse(account, error),
+        };
+        let mut known = false;
+        for index in 0..self.exchange.feed_count {
+            let offered = self.offer(index, &oracle_price);
+            known |= !matches!(offered, Ok(false));
+            match offered {
+                Ok(taken) => self.taken |= taken,
+                Err(error) => self.refuse(account, error),
+            }
         }
-        known = true;
-        let price = oracle_price.for_feed(feed, clock.unix_timestamp)?;
-        let entry = &mut board.prices[usize::from(index)];
+        if !known {
+            self.refuse(account, BallastError::UnknownFeed.into());
+        }
+    }
+
+    /// Writes the price to a feed; false when it is another feed's.
+    fn offer(&mut self, index: u8, oracle_price: &OraclePrice) -> Result<bool> {
+        let feed = self.exchange.feed(index).coded()?;
+        if !oracle_price.is_of(feed) {
+            return Ok(false);
+        }
+        let price = oracle_price.for_feed(feed, self.clock.unix_timestamp)?;
+        let entry = &mut self.board.prices[usize::from(index)];
         require_gte!(
             oracle_price.publish_time,
             entry.publish_time,
@@ -81,19 +92,27 @@ fn take(
             price.confidence,
             price.ema,
             oracle_price.publish_time,
-            clock.slot,
+            self.clock.slot,
         );
-        sample_volatility(exchange, board, index)?;
+        sample_volatility(self.exchange, self.board, index)?;
         emit!(PriceUpdated {
-            exchange: *exchange_key,
+            exchange: self.exchange_key,
             feed: index,
             price_bits: price.price.to_bits(),
             confidence_bits: price.confidence.to_bits(),
             publish_time: oracle_price.publish_time,
         });
+        Ok(true)
     }
-    require!(known, BallastError::UnknownFeed);
-    Ok(())
+
+    fn refuse(&mut self, account: &AccountInfo, error: Error) {
+        emit!(PriceRefused {
+            exchange: self.exchange_key,
+            account: account.key(),
+            reason: code(&error),
+        });
+        self.first_refusal.get_or_insert(error);
+    }
 }
 
 /// Lets the realised volatility of every underlying priced by this feed see the new price.
