@@ -18,6 +18,7 @@ pub mod normal;
 pub mod numbers;
 pub mod pricing;
 pub mod scenarios;
+pub mod surface;
 pub mod volatility;
 
 pub use numbers::{Overflow, Q32_ONE};

@@ -159,30 +159,68 @@ pub fn sqrt_q32(x_q32: u64) -> u64 {
 /// Natural logarithm of a positive Q32 number, in Q32; the error is below 2^-30 over the whole domain. `None` for 0.
 ///
 /// `x = 2^k·m` with `m` in [1/√2, √2), and `ln m = 2·artanh((m - 1)/(m + 1))` by its series to the 13th power, whose
-/// remainder is below 2·0.1716^15/15 < 1e-12.
+/// remainder is below 2·0.1716^15/15 < 1e-12. Wrapping 64-bit arithmetic within the bounds beside it.
 pub fn ln_q32(x_q32: u64) -> Option<i64> {
-    const LN2_Q62: i128 = 3_196_577_161_300_663_915;
-    const SQRT2_Q62: i128 = 6_521_908_912_666_391_106;
+    const LN2_Q58: i64 = 199_786_072_581_291_495;
+    const SQRT2_Q32: u64 = 6_074_000_999;
     if x_q32 == 0 {
         return None;
     }
-    let top_bit = 63 - x_q32.leading_zeros() as i32;
-    let mut exponent = i128::from(top_bit - 32);
-    // m in [1, 2) as Q62, then into [1/√2, √2).
-    let mut mantissa = (u128::from(x_q32) << 62 >> top_bit) as i128;
-    if mantissa >= SQRT2_Q62 {
-        mantissa >>= 1;
+    let top_bit = 63 - x_q32.leading_zeros();
+    let mut exponent = i64::from(top_bit) - 32;
+    // m in [1, 2), then in [1/√2, √2); a bit more is kept while it is halved.
+    let mut mantissa_q33 = if top_bit >= 33 {
+        x_q32 >> (top_bit - 33)
+    } else {
+        x_q32 << (33 - top_bit)
+    };
+    if mantissa_q33 >= 2 * SQRT2_Q32 {
+        mantissa_q33 >>= 1;
         exponent += 1;
     }
-    let one: i128 = 1 << 62;
-    let z = ((mantissa - one) << 62) / (mantissa + one);
-    let square = (z * z) >> 62;
-    let mut series = 0;
-    for odd in [13, 11, 9, 7, 5, 3, 1] {
-        series = (series * square >> 62) + one / odd;
+    let one = 1u64 << 33;
+    let negative = mantissa_q33 < one;
+    // z = |m - 1|/(m + 1) <= 0.1716 in Q58 by two 64-bit divisions: the numerator is below 2^32, the divisor below 2^35.
+    let (numerator, divisor) = (mantissa_q33.abs_diff(one), mantissa_q33 + one);
+    let first = (numerator << 29) / divisor;
+    let rest = (numerator << 29) % divisor;
+    let z_q58 = (first << 29) + ((rest << 29) / divisor);
+    // z < 2^29.5 and z² < 2^27 in Q32; the series is below 0.01.
+    let z = (z_q58 >> 26) as i64;
+    let square = z.wrapping_mul(z) >> 32;
+    let mut series = 0i64;
+    for odd in [13, 11, 9, 7, 5, 3] {
+        series = (series + Q32_ONE as i64 / odd).wrapping_mul(square) >> 32;
     }
-    let ln_q62 = exponent * LN2_Q62 + 2 * ((z * series) >> 62);
-    Some((ln_q62 >> 30) as i64)
+    let artanh_q58 = (z_q58 as i64).wrapping_add(z.wrapping_mul(series) >> 6);
+    let ln_m = 2 * if negative { -artanh_q58 } else { artanh_q58 };
+    // |exponent| <= 32, so the sum is below 23·2^58.
+    Some(exponent.wrapping_mul(LN2_Q58).wrapping_add(ln_m) >> 26)
+}
+
+/// `e^x` for `x` in [-22, 22], both Q32, saturating outside; the error is below 2^-29 of the result (and one unit).
+///
+/// `e^x = 2^k·e^r` with `|r| <= ln 2 / 2` and Taylor's series to the 9th power, remainder below 0.35^10/10! < 1e-11.
+pub fn exp_q32(x_q32: i64) -> u64 {
+    const LN2_Q32: i64 = 2_977_044_472;
+    if x_q32 >= 22 << 32 {
+        return exp_q32((22 << 32) - 1);
+    }
+    if x_q32 <= -22 * (1 << 32) {
+        return 0;
+    }
+    let halvings = (x_q32 + LN2_Q32 / 2).div_euclid(LN2_Q32);
+    let rest = x_q32 - halvings * LN2_Q32;
+    let one = Q32_ONE as i64;
+    let mut power = one;
+    for n in (1..=9).rev() {
+        power = one + (rest.wrapping_mul(power) >> 32) / n;
+    }
+    if halvings >= 0 {
+        (power as u64) << halvings
+    } else {
+        (power as u64) >> -halvings
+    }
 }
 
 /// `2^(-elapsed/half_life)` in Q32: the weight that an exponentially weighted average leaves to its past.
@@ -242,6 +280,19 @@ mod tests {
             let exact = (x as f64 / Q32_ONE as f64).ln();
             let ours = ln_q32(x).unwrap() as f64 / Q32_ONE as f64;
             prop_assert!((ours - exact).abs() < 2f64.powi(-30), "{ours} {exact}");
+        }
+
+        #[test]
+        fn exp_matches_double_precision(x in -20.0f64..21.0) {
+            let exact = x.exp();
+            let ours = exp_q32((x * Q32_ONE as f64) as i64) as f64 / Q32_ONE as f64;
+            prop_assert!((ours - exact).abs() < 2f64.powi(-29) * exact + 2f64.powi(-31), "{ours} {exact}");
+        }
+
+        #[test]
+        fn ln_and_exp_never_panic(x: i64) {
+            let _ = exp_q32(x);
+            let _ = ln_q32(x as u64);
         }
 
         #[test]
