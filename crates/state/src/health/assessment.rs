@@ -1,0 +1,224 @@
+//! Adds an account up into a report.
+
+use super::{Purpose, Report, View, lot_mark};
+use crate::{MarketKind, NONE, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
+use ballast_risk::liquidation::buffer_margin;
+use ballast_risk::margin::{
+    after_haircut_floor, aggregate_directional, directional_loss, size_contingency,
+    with_haircut_ceil,
+};
+use ballast_risk::numbers::{mul_q32_ceil, signed_value_floor, value_ceil, value_floor};
+use ballast_risk::scenarios::scan_linear;
+
+fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
+    *total = total.checked_add(value).ok_or(StateError::Overflow)?;
+    Ok(())
+}
+
+/// A report in the making.
+pub(super) struct Assessment<'a, 'b> {
+    view: &'b View<'a>,
+    purpose: Purpose,
+    report: &'b mut Report,
+    /// Sum of the sizes of values at stale prices.
+    stale_value: i64,
+}
+
+impl<'a, 'b> Assessment<'a, 'b> {
+    /// An empty one.
+    pub(super) fn new(view: &'b View<'a>, purpose: Purpose, report: &'b mut Report) -> Self {
+        Self {
+            view,
+            purpose,
+            report,
+            stale_value: 0,
+        }
+    }
+
+    /// Adds a deposit (positive native units) or a loan (negative).
+    pub(super) fn add_balance(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
+        if asset == QUOTE_ASSET {
+            // The numeraire: no price, no haircut.
+            add(&mut self.report.gross_value, amount.saturating_abs())?;
+            add(&mut self.report.equity_mark, amount)?;
+            add(&mut self.report.equity_maintenance, amount)?;
+            return add(&mut self.report.equity_initial, amount);
+        }
+        let listed = self.view.exchange.asset(asset)?;
+        let (entry, validity) = self.view.feed_price(listed.feed)?;
+        let owned = amount >= 0;
+        let usable = self
+            .view
+            .usable(entry, validity, self.purpose, owned, false)?;
+        if !usable.counts {
+            return Ok(());
+        }
+        let size = amount.unsigned_abs();
+        let slot = match listed.underlying {
+            NONE => None,
+            underlying => Some(self.underlying_slot(underlying)?),
+        };
+        let range_haircut = match slot {
+            Some(slot) => mul_q32_ceil(
+                self.report.underlyings[slot].range_q32 as i64,
+                listed.haircut_range_multiplier_q32,
+            )?
+            .unsigned_abs(),
+            None => 0,
+        };
+        let slow = entry.slow.get();
+        let (value, maintenance, initial) = if owned {
+            let value = value_floor(size, usable.price)?;
+            let cautious = value_floor(size, usable.price.min(slow))?;
+            (
+                value,
+                after_haircut_floor(value, listed.deposit_haircut_maintenance_q32)?,
+                after_haircut_floor(
+                    cautious,
+                    listed
+                        .deposit_haircut_initial_q32
+                        .saturating_add(range_haircut),
+                )?,
+            )
+        } else {
+            let value = value_ceil(size, usable.price)?;
+            let cautious = value_ceil(size, usable.price.max(slow))?;
+            (
+                -value,
+                -with_haircut_ceil(value, listed.loan_haircut_maintenance_q32)?,
+                -with_haircut_ceil(
+                    cautious,
+                    listed
+                        .loan_haircut_initial_q32
+                        .saturating_add(range_haircut),
+                )?,
+            )
+        };
+        if let Some(slot) = slot {
+            add(&mut self.report.underlyings[slot].delta, value)?;
+        }
+        self.add_value(value, usable.stale)?;
+        add(&mut self.report.equity_mark, value)?;
+        add(&mut self.report.equity_maintenance, maintenance)?;
+        add(&mut self.report.equity_initial, initial)
+    }
+
+    /// Adds a position.
+    pub(super) fn add_position(&mut self, position: &Position) -> Result<(), StateError> {
+        if position.terms.kind()? != MarketKind::Perpetual {
+            return Err(StateError::UnsupportedInstrument);
+        }
+        let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
+        let owned = position.base_lots >= 0;
+        let usable = self
+            .view
+            .usable(entry, validity, self.purpose, owned, true)?;
+        let mark = lot_mark(usable.price, listed.lot_size)?;
+        let value = signed_value_floor(position.base_lots, mark)?;
+        let profit = value
+            .checked_add(position.quote)
+            .ok_or(StateError::Overflow)?;
+        let slot = self.underlying_slot(position.terms.underlying)?;
+        let underlying = &mut self.report.underlyings[slot];
+        add(&mut underlying.delta, value)?;
+        add(&mut underlying.profit, profit)?;
+        self.add_value(value, usable.stale)
+    }
+
+    fn add_value(&mut self, value: i64, stale: bool) -> Result<(), StateError> {
+        add(&mut self.report.gross_value, value.saturating_abs())?;
+        if stale {
+            add(&mut self.stale_value, value.saturating_abs())?;
+        }
+        Ok(())
+    }
+
+    /// Place of an underlying in the report, with its range on first use.
+    fn underlying_slot(&mut self, underlying: u8) -> Result<usize, StateError> {
+        let count = self.report.underlying_count;
+        let known = self.report.underlyings[..count]
+            .iter()
+            .position(|entry| entry.underlying == underlying);
+        if let Some(slot) = known {
+            return Ok(slot);
+        }
+        let (listed, entry, _) = self.view.underlying_price(underlying)?;
+        let state = self
+            .view
+            .board
+            .underlyings
+            .get(usize::from(underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        let slot = self
+            .report
+            .underlyings
+            .get_mut(count)
+            .ok_or(StateError::UnknownIndex)?;
+        slot.underlying = underlying;
+        slot.mark.set(lot_mark(entry.price.get(), listed.lot_size)?);
+        slot.range_q32 = state.scan_range_q32(listed, entry);
+        self.report.underlying_count += 1;
+        Ok(count)
+    }
+
+    /// Scans, aggregates and writes the totals.
+    pub(super) fn finish(mut self) -> Result<(), StateError> {
+        if self.purpose == Purpose::Liquidate
+            && self.stale_value > 0
+            && self.stale_value.saturating_mul(100) >= self.report.gross_value
+        {
+            return Err(StateError::StalePrice);
+        }
+        let mut directional = [0i64; UNDERLYINGS_MAX];
+        let count = self.report.underlying_count;
+        for slot in 0..count {
+            directional[slot] = self.finish_underlying(slot)?;
+        }
+        let report = self.report;
+        let parameters = &self.view.exchange.margin;
+        let index = |slot: usize| report.underlyings[slot].underlying;
+        report.directional_loss =
+            aggregate_directional(&directional[..count], parameters.max_offset_q32, |a, b| {
+                self.view.exchange.correlation(index(a), index(b))
+            })?;
+        report.depeg_factor_q32 = self.view.depeg_factor_q32()?;
+        let mut margin = report.directional_loss;
+        add(&mut margin, report.residual_loss)?;
+        add(&mut margin, report.contingencies)?;
+        report.maintenance_margin = mul_q32_ceil(margin, report.depeg_factor_q32)?;
+        report.initial_margin =
+            mul_q32_ceil(report.maintenance_margin, parameters.initial_factor_q32)?;
+        report.buffer_margin = buffer_margin(
+            report.initial_margin,
+            report.maintenance_margin,
+            self.view.exchange.liquidation.buffer_q32,
+        )?;
+        Ok(())
+    }
+
+    /// Scans one underlying, books its parts in the totals and returns its directional loss.
+    fn finish_underlying(&mut self, slot: usize) -> Result<i64, StateError> {
+        let entry = &mut self.report.underlyings[slot];
+        let listed = self.view.exchange.underlying(entry.underlying)?;
+        let scan = scan_linear(entry.delta, entry.range_q32)?;
+        entry.scan_loss = scan.loss;
+        entry.worst_scenario = scan.scenario;
+        entry.directional = directional_loss(entry.delta, entry.range_q32, scan.loss)?;
+        entry.size_contingency = size_contingency(
+            entry.delta,
+            listed.size_coefficient_q64,
+            listed.size_cap_q32,
+        )?;
+        let entry = *entry;
+        let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);
+        add(&mut self.report.equity_mark, entry.profit)?;
+        add(&mut self.report.equity_maintenance, entry.profit)?;
+        add(&mut self.report.equity_initial, entry.profit.min(cap))?;
+        add(
+            &mut self.report.residual_loss,
+            entry.scan_loss - entry.directional.abs(),
+        )?;
+        add(&mut self.report.contingencies, entry.size_contingency)?;
+        Ok(entry.directional)
+    }
+}

@@ -1,0 +1,245 @@
+//! The portfolio margin of one account, from exactly three accounts: exchange, board, margin account.
+//!
+//! The same function serves the program, keepers, clients and the browser. It values every balance and position at the
+//! board's prices, revalues each underlying in the scenarios of `ballast_risk::scenarios`, aggregates across
+//! underlyings, adds contingencies, and compares with equity after haircuts. The [`Report`] keeps every intermediate.
+
+mod assessment;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::{Report, RiskMark, UnderlyingReport};
+
+use crate::{
+    AssetIndexes, Board, Exchange, MarginAccount, Position, PriceEntry, QUOTE_ASSET, StateError,
+    Underlying, Validity, ledger,
+};
+use assessment::Assessment;
+use ballast_risk::Q32_ONE;
+use ballast_risk::margin::depeg_factor_q32;
+use fixed::types::I80F48;
+
+/// What the figures are for; it decides how prices that are not fresh count (the table in `docs/oracle.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The action adds risk: an uncertain or stale deposit counts nothing, an uncertain loan counts dearer, and a stale
+    /// loan or position refuses it.
+    AddRisk,
+    /// The action only reduces risk: any price that was ever set will do.
+    ReduceRisk,
+    /// The account may be liquidated: uncertain prices count at the account's favourable edge, and stale prices refuse
+    /// it unless they are under 1% of its gross value.
+    Liquidate,
+}
+
+/// Where everything is looked up.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Configuration.
+    pub exchange: &'a Exchange,
+    /// Prices and indexes of the same exchange.
+    pub board: &'a Board,
+    /// Cluster time, unix seconds.
+    pub now: i64,
+}
+
+/// How a price counts.
+struct Usable {
+    /// The price in use.
+    price: I80F48,
+    /// False when the amount counts as nothing.
+    counts: bool,
+    /// True when it is stale and only tolerated while small.
+    stale: bool,
+}
+
+impl<'a> View<'a> {
+    /// The figures of `account` for `purpose`, written into `report` (which is large: keep it off the stack on-chain).
+    ///
+    /// # Errors
+    /// [`StateError::StalePrice`] and [`StateError::PriceNeverSet`] as the purpose demands, [`StateError::Overflow`],
+    /// [`StateError::UnsupportedInstrument`] for instruments without a margin model.
+    pub fn assess(
+        &self,
+        account: &MarginAccount,
+        purpose: Purpose,
+        report: &mut Report,
+    ) -> Result<(), StateError> {
+        self.assess_with(account, &[], purpose, report)
+    }
+
+    /// What the figures would be with further positions: the same computation, nothing is copied or changed.
+    ///
+    /// # Errors
+    /// As [`View::assess`].
+    pub fn assess_with(
+        &self,
+        account: &MarginAccount,
+        further: &[Position],
+        purpose: Purpose,
+        report: &mut Report,
+    ) -> Result<(), StateError> {
+        report.reset();
+        let mut assessment = Assessment::new(self, purpose, report);
+        for balance in account.balances.iter().filter(|slot| !slot.is_free()) {
+            assessment.add_balance(
+                balance.asset,
+                ledger::amount(balance, self.indexes(balance.asset)?)?,
+            )?;
+        }
+        let positions = account.positions.iter().chain(further);
+        for position in positions.filter(|slot| !slot.is_free()) {
+            assessment.add_position(position)?;
+        }
+        assessment.finish()
+    }
+
+    /// Whether an account in liquidation has recovered to its buffer. Prices that cannot be used mean that it has not.
+    pub fn has_recovered(&self, account: &MarginAccount, report: &mut Report) -> bool {
+        self.assess(account, Purpose::Liquidate, report).is_ok() && report.is_above_buffer()
+    }
+
+    /// The price of one native unit of an asset other than the quote asset that a liquidation uses.
+    ///
+    /// # Errors
+    /// As [`View::assess`] for [`Purpose::Liquidate`].
+    pub fn liquidation_price(&self, asset: u8, owned: bool) -> Result<I80F48, StateError> {
+        let (entry, validity) = self.feed_price(self.exchange.asset(asset)?.feed)?;
+        Ok(self
+            .usable(entry, validity, Purpose::Liquidate, owned, false)?
+            .price)
+    }
+
+    /// The mark of one lot that a liquidation uses.
+    ///
+    /// # Errors
+    /// As [`View::assess`] for [`Purpose::Liquidate`].
+    pub fn liquidation_mark(&self, underlying: u8, owned: bool) -> Result<I80F48, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        let usable = self.usable(entry, validity, Purpose::Liquidate, owned, true)?;
+        lot_mark(usable.price, listed.lot_size)
+    }
+
+    /// Whether an order's price (quote units per lot) lies in the band around the last known mark, however old that is.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`].
+    pub fn is_within_band(&self, underlying: u8, price: u64) -> Result<bool, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        if validity == Validity::NeverSet {
+            return Err(StateError::PriceNeverSet);
+        }
+        let mark = lot_mark(entry.price.get(), listed.lot_size)?;
+        let band = I80F48::from_bits(i128::from(listed.price_band_q32) << 16);
+        let width = mark.checked_mul(band).ok_or(StateError::Overflow)?;
+        Ok(mark.abs_diff(I80F48::from_num(price)) <= width)
+    }
+
+    /// Mark of one lot of an underlying at the board's price, for settlement.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`], [`StateError::StalePrice`], [`StateError::UncertainPrice`]: only a fresh price will do.
+    pub fn fresh_mark(&self, underlying: u8) -> Result<I80F48, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        match validity {
+            Validity::Fresh => lot_mark(entry.price.get(), listed.lot_size),
+            Validity::NeverSet => Err(StateError::PriceNeverSet),
+            Validity::Wide => Err(StateError::UncertainPrice),
+            Validity::Stale => Err(StateError::StalePrice),
+        }
+    }
+
+    fn indexes(&self, asset: u8) -> Result<&'a AssetIndexes, StateError> {
+        self.board.indexes(asset)
+    }
+
+    fn feed_price(&self, feed: u8) -> Result<(&'a PriceEntry, Validity), StateError> {
+        let entry = self.board.price(feed)?;
+        Ok((entry, entry.validity(self.exchange.feed(feed)?, self.now)))
+    }
+
+    fn underlying_price(
+        &self,
+        underlying: u8,
+    ) -> Result<(&'a Underlying, &'a PriceEntry, Validity), StateError> {
+        let listed = self.exchange.underlying(underlying)?;
+        let (entry, validity) = self.feed_price(listed.feed)?;
+        Ok((listed, entry, validity))
+    }
+
+    /// The price at which an amount owned (deposit, long) or owed (loan, short) counts.
+    fn usable(
+        &self,
+        entry: &PriceEntry,
+        validity: Validity,
+        purpose: Purpose,
+        owned: bool,
+        position: bool,
+    ) -> Result<Usable, StateError> {
+        let price = entry.price.get();
+        let confidence = entry.confidence.get();
+        let at = |price: I80F48| Usable {
+            price,
+            counts: true,
+            stale: false,
+        };
+        let nothing = Usable {
+            price,
+            counts: false,
+            stale: false,
+        };
+        match (validity, purpose) {
+            (Validity::NeverSet, _) => Err(StateError::PriceNeverSet),
+            (Validity::Fresh, _) | (_, Purpose::ReduceRisk) => Ok(at(price)),
+            // A position's uncertainty is in its scan range.
+            (Validity::Wide, Purpose::AddRisk) if position => Ok(at(price)),
+            (Validity::Wide | Validity::Stale, Purpose::AddRisk) if owned && !position => {
+                Ok(nothing)
+            }
+            (Validity::Wide, Purpose::AddRisk) => {
+                let multiplier = self.exchange.margin.wide_confidence_multiplier_q32;
+                let extra = confidence
+                    .checked_mul(I80F48::from_bits(i128::from(multiplier) << 16))
+                    .ok_or(StateError::Overflow)?;
+                Ok(at(price.checked_add(extra).ok_or(StateError::Overflow)?))
+            }
+            (Validity::Stale, Purpose::AddRisk) => Err(StateError::StalePrice),
+            (Validity::Wide, Purpose::Liquidate) if owned => Ok(at(price
+                .checked_add(confidence)
+                .ok_or(StateError::Overflow)?)),
+            (Validity::Wide, Purpose::Liquidate) => {
+                Ok(at(price.saturating_sub(confidence).max(I80F48::ZERO)))
+            }
+            (Validity::Stale, Purpose::Liquidate) => Ok(Usable {
+                price,
+                counts: true,
+                stale: true,
+            }),
+        }
+    }
+}
+
+impl View<'_> {
+    /// Factor on margin for the quote asset's de-peg; 1 while its feed was never set.
+    fn depeg_factor_q32(&self) -> Result<u64, StateError> {
+        let quote = self.exchange.asset(QUOTE_ASSET)?;
+        let (entry, validity) = self.feed_price(quote.feed)?;
+        if validity == Validity::NeverSet {
+            return Ok(Q32_ONE);
+        }
+        // Quote units per quote unit is the price itself.
+        let price_q32 = (entry.price.get().to_bits() >> 16) as u64;
+        Ok(depeg_factor_q32(
+            price_q32,
+            self.exchange.margin.depeg_multiplier_q32,
+        ))
+    }
+}
+
+/// Mark of one lot.
+fn lot_mark(price: I80F48, lot_size: u64) -> Result<I80F48, StateError> {
+    price
+        .checked_mul_int(i128::from(lot_size))
+        .ok_or(StateError::Overflow)
+}

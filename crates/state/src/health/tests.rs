@@ -1,0 +1,189 @@
+//! Tests of health on the host.
+
+use super::*;
+use crate::{MarketTerms, NONE};
+use bytemuck::Zeroable;
+use bytemuck::allocation::zeroed_box;
+
+const NOW: i64 = 1_700_000_000;
+
+fn q32(x: f64) -> u64 {
+    (x * Q32_ONE as f64) as u64
+}
+
+/// USDC, SOL at 250 (9 decimals) and ETH at 4,000 (8 decimals), ranges 10%, correlation 0.5 to 0.9.
+fn world() -> (Box<Exchange>, Box<Board>) {
+    let mut exchange: Box<Exchange> = zeroed_box();
+    let mut board: Box<Board> = zeroed_box();
+    exchange.asset_count = 3;
+    exchange.underlying_count = 2;
+    exchange.feed_count = 3;
+    exchange.margin.initial_factor_q32 = q32(1.25);
+    exchange.margin.max_offset_q32 = q32(0.6);
+    exchange.margin.depeg_multiplier_q32 = q32(5.0);
+    exchange.margin.wide_confidence_multiplier_q32 = q32(2.0);
+    exchange.liquidation.buffer_q32 = q32(0.5);
+    for (index, (decimals, price)) in [(6, 1.0), (9, 250.0), (8, 4_000.0)].into_iter().enumerate() {
+        let feed = &mut exchange.feeds[index];
+        feed.kind = 1;
+        feed.unit_decimals = decimals;
+        feed.max_age_s = 60;
+        feed.max_confidence_q32 = q32(0.02);
+        feed.compare_with = NONE;
+        let native = I80F48::from_num(price * 10f64.powi(6 - i32::from(decimals)));
+        let feed = *feed;
+        board.prices[index].update(&feed, native, I80F48::ZERO, native, NOW, 1);
+        let asset = &mut exchange.assets[index];
+        asset.decimals = decimals;
+        asset.feed = index as u8;
+        asset.underlying = if index == 0 { NONE } else { index as u8 - 1 };
+        if index > 0 {
+            asset.deposit_haircut_maintenance_q32 = q32(0.02);
+            asset.deposit_haircut_initial_q32 = q32(0.05);
+            let underlying = &mut exchange.underlyings[index - 1];
+            underlying.feed = index as u8;
+            underlying.lot_size = 10u64.pow(u32::from(decimals) - 2);
+            underlying.range_minimum_q32 = q32(0.1);
+            underlying.range_maximum_q32 = q32(0.3);
+            underlying.unsettled_profit_cap = 1_000_000_000;
+        }
+        let one = I80F48::ONE.into();
+        board.assets[index].deposit = one;
+        board.assets[index].borrow = one;
+    }
+    exchange.correlations[0].low_bps = 5_000;
+    exchange.correlations[0].high_bps = 9_000;
+    (exchange, board)
+}
+
+fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
+    account
+        .balance_mut(asset)
+        .unwrap()
+        .shares
+        .set(I80F48::from_num(amount));
+}
+
+fn perpetual(account: &mut MarginAccount, underlying: u8, lots: i64, quote: i64) {
+    let terms = MarketTerms::perpetual(underlying);
+    *account.position_mut(&terms).unwrap() = Position {
+        base_lots: lots,
+        quote,
+        terms,
+        ..Position::default()
+    };
+}
+
+fn assess(
+    exchange: &Exchange,
+    board: &Board,
+    account: &MarginAccount,
+    purpose: Purpose,
+) -> Result<Box<Report>, StateError> {
+    let mut report = Report::boxed();
+    let view = View {
+        exchange,
+        board,
+        now: NOW,
+    };
+    view.assess(account, purpose, &mut report).map(|()| report)
+}
+
+#[test]
+fn worked_example_of_the_documentation() {
+    // 10,000 USDC and 50 SOL deposited, short 50 SOL of perpetual at 260: the hedge needs no margin.
+    let (exchange, board) = world();
+    let mut account = MarginAccount::zeroed();
+    deposit(&mut account, 0, 10_000_000_000);
+    deposit(&mut account, 1, 50_000_000_000);
+    perpetual(&mut account, 0, -5_000, 13_000_000_000);
+    let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+    assert!(report.underlyings[0].delta.abs() <= 1);
+    assert!(report.maintenance_margin <= 1);
+    assert_eq!(report.underlyings[0].profit, 500_000_000);
+    // 10,000 + 50·250·0.98 + 500
+    assert!((report.equity_maintenance - 22_750_000_000).abs() <= 2);
+    assert!((report.equity_mark - 23_000_000_000).abs() <= 2);
+}
+
+#[test]
+fn opposite_underlyings_offset_and_equal_ones_add() {
+    let (exchange, board) = world();
+    let margin = |sol: i64, eth: i64| {
+        let mut account = MarginAccount::zeroed();
+        perpetual(&mut account, 0, sol, 0);
+        perpetual(&mut account, 1, eth, 0);
+        assess(&exchange, &board, &account, Purpose::AddRisk)
+            .unwrap()
+            .maintenance_margin
+    };
+    // 4,000 of each at 10%: 400 and 400; √(400²+400²+2·0.9·400²) = 779.7, √(2·400² - 2·0.5·400²) = 400.
+    let (added, offset) = (margin(1_600, 100), margin(1_600, -100));
+    assert!((added - 779_743_588).abs() < 100, "{added}");
+    assert!((offset - 400_000_000).abs() < 100, "{offset}");
+}
+
+#[test]
+fn profit_beyond_its_cap_counts_for_maintenance_only() {
+    let (exchange, board) = world();
+    let mut account = MarginAccount::zeroed();
+    perpetual(&mut account, 0, 0, 5_000_000_000);
+    let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+    assert_eq!(report.equity_maintenance, 5_000_000_000);
+    assert_eq!(report.equity_initial, 1_000_000_000);
+}
+
+#[test]
+fn uncertain_and_stale_prices_count_by_purpose() {
+    let (exchange, mut board) = world();
+    let mut saver = MarginAccount::zeroed();
+    deposit(&mut saver, 1, 1_000_000_000);
+    let mut borrower = MarginAccount::zeroed();
+    deposit(&mut borrower, 0, 1_000_000_000);
+    deposit(&mut borrower, 1, -1_000_000_000);
+    // ±6.25% is wide (limit 2%).
+    board.prices[1].confidence.set(I80F48::from_num(0.015625));
+    board.prices[1].confidence_ratio_q32 = q32(0.0625);
+    let mark = |account: &MarginAccount, board: &Board, purpose| {
+        assess(&exchange, board, account, purpose).map(|report| report.equity_mark)
+    };
+    assert_eq!(mark(&saver, &board, Purpose::AddRisk), Ok(0));
+    assert_eq!(mark(&saver, &board, Purpose::ReduceRisk), Ok(250_000_000));
+    assert_eq!(mark(&saver, &board, Purpose::Liquidate), Ok(265_625_000));
+    assert_eq!(mark(&borrower, &board, Purpose::AddRisk), Ok(718_750_000));
+    assert_eq!(mark(&borrower, &board, Purpose::Liquidate), Ok(765_625_000));
+    board.prices[1].publish_time = NOW - 61;
+    assert_eq!(mark(&saver, &board, Purpose::AddRisk), Ok(0));
+    assert_eq!(
+        mark(&borrower, &board, Purpose::AddRisk),
+        Err(StateError::StalePrice)
+    );
+    assert_eq!(
+        mark(&borrower, &board, Purpose::Liquidate),
+        Err(StateError::StalePrice)
+    );
+    assert!(mark(&borrower, &board, Purpose::ReduceRisk).is_ok());
+    // Under 1% of the account's value a stale entry does not hold up its liquidation.
+    deposit(&mut borrower, 1, -10_000_000);
+    assert!(mark(&borrower, &board, Purpose::Liquidate).is_ok());
+    board.prices[1].publish_time = 0;
+    assert_eq!(
+        mark(&saver, &board, Purpose::ReduceRisk),
+        Err(StateError::PriceNeverSet)
+    );
+}
+
+#[test]
+fn a_depeg_raises_all_margin() {
+    let (exchange, mut board) = world();
+    let mut account = MarginAccount::zeroed();
+    perpetual(&mut account, 0, 100, 0);
+    let margin = |board: &Board| {
+        assess(&exchange, board, &account, Purpose::AddRisk)
+            .unwrap()
+            .maintenance_margin as f64
+    };
+    let calm = margin(&board);
+    board.prices[0].price.set(I80F48::from_num(0.90));
+    assert!((margin(&board) / calm - 1.45).abs() < 1e-6);
+}
