@@ -2,11 +2,13 @@
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
+use ballast::error::BallastError;
 use ballast_client::state::{MarginAccount, Side, Tagged};
 use ballast_client::units::native;
 use ballast_sim::{CodedError, Refusal, Venue, VenueConfig, World};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
+use solana_transaction::Transaction;
 use std::collections::BTreeMap;
 
 /// Cluster time at which tests start, unix seconds.
@@ -17,6 +19,9 @@ pub const SOL: usize = 1;
 pub const ETH: usize = 2;
 /// Index of BTC.
 pub const BTC: usize = 3;
+
+/// A parameter's name, how it is written, and its smallest and largest value.
+pub type Bound<A> = (&'static str, fn(&mut A, u64), u64, u64);
 
 /// The system program's refusal to create an account that exists.
 pub struct AlreadyInUse;
@@ -203,6 +208,61 @@ impl Stage {
             before == self.snapshot(),
             "a refused transaction changed something"
         );
+    }
+
+    /// Asserts that every parameter may be at either edge of its range, and nothing beyond.
+    #[track_caller]
+    pub fn check_bounds<A: Clone>(
+        &mut self,
+        args: &A,
+        bounds: &[Bound<A>],
+        build: impl Fn(&Self, A) -> Vec<Instruction>,
+        signers: &[&Keypair],
+    ) {
+        for &(name, set, minimum, maximum) in bounds {
+            let with_value = |stage: &Self, value| {
+                let mut args = args.clone();
+                set(&mut args, value);
+                build(stage, args)
+            };
+            for value in [minimum, maximum] {
+                let instructions = with_value(self, value);
+                let outcome = self.simulate(&instructions, signers);
+                assert!(outcome.is_ok(), "{name} may be {value}: {outcome:?}");
+            }
+            let beyond = [minimum.checked_sub(1), maximum.checked_add(1)];
+            for value in beyond.into_iter().flatten() {
+                println!("{name} must not be {value}");
+                let instructions = with_value(self, value);
+                self.refused(&instructions, signers, BallastError::ParameterOutOfBounds);
+            }
+        }
+    }
+
+    /// What would come of a transaction; nothing changes.
+    pub fn simulate(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<(), Refusal> {
+        let svm = &mut self.world.svm;
+        svm.expire_blockhash();
+        let mut all = vec![&self.world.payer];
+        all.extend(signers);
+        let payer = self.world.payer.pubkey();
+        let transaction = Transaction::new_signed_with_payer(
+            instructions,
+            Some(&payer),
+            &all,
+            svm.latest_blockhash(),
+        );
+        match svm.simulate_transaction(transaction) {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(Refusal {
+                error: refused.err,
+                logs: refused.meta.logs,
+            }),
+        }
     }
 
     /// The bytes of everything that Ballast and the token program own.
