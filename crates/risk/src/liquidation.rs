@@ -6,7 +6,7 @@
 //! t1 … t2  falling to 0
 //! t2 … t3  the insurance fund pays the taker: 0 falling to -w·MM
 //! ```
-//! When `M <= 0` the price is `M` itself until `t2`, then `M` less the same premium.
+//! When `M <= 0` the price is `M` less a premium that grows from 0 at the start to `w·MM` at `t3`.
 
 use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor};
 
@@ -55,11 +55,12 @@ pub fn auction_price(
         };
         return mul_q32_ceil(equity_mark, Q32_ONE.saturating_sub(discount));
     }
+    let ramp_start_s = if equity_mark > 0 { auction.zero_s } else { 0 };
     let premium_q32 = interpolate(
         0,
         auction.premium_q32,
-        elapsed_s.saturating_sub(auction.zero_s),
-        auction.premium_full_s.saturating_sub(auction.zero_s),
+        elapsed_s.saturating_sub(ramp_start_s),
+        auction.premium_full_s.saturating_sub(ramp_start_s),
     );
     let premium = mul_q32_floor(maintenance_margin.max(0), premium_q32)?;
     equity_mark.min(0).checked_sub(premium).ok_or(Overflow)
@@ -133,6 +134,8 @@ mod tests {
         assert!((-25_000..=-24_998).contains(&price(9_000)));
         assert!((-50_000..=-49_999).contains(&price(1 << 40)));
         assert_eq!(auction_price(&AUCTION, -7, 500_000, 0), Ok(-7));
+        let half_way = auction_price(&AUCTION, -7, 500_000, 5_400).unwrap();
+        assert!((-25_007..=-25_005).contains(&half_way), "{half_way}");
     }
 
     #[test]

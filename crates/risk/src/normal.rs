@@ -115,8 +115,12 @@ fn tail_q32(x_q32: u64) -> u64 {
     let slope = (1i64 << 32)
         .wrapping_sub(x.wrapping_mul(distance) >> 33)
         .wrapping_add(third);
-    let step = slope.wrapping_mul(distance) >> 32;
-    let change = i64::from(node.density_q32).wrapping_mul(step) >> 32;
+    const HALF: i64 = 1 << 31;
+    let step = slope.wrapping_mul(distance).wrapping_add(HALF) >> 32;
+    let change = i64::from(node.density_q32)
+        .wrapping_mul(step)
+        .wrapping_add(HALF)
+        >> 32;
     i64::from(node.tail_q32).wrapping_sub(change).max(0) as u64
 }
 

@@ -211,6 +211,7 @@ impl Venue {
                 buffer_q32: q32(0.5),
                 insurance_share_q32: q32(0.25),
                 dust_value: native(100.0, 6),
+                observation_gap_max_s: 120,
             },
             fees: [fees; 4],
         }

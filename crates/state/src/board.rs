@@ -89,6 +89,16 @@ impl PriceEntry {
         }
     }
 
+    /// Marks it as apart from, or in agreement with, its second source. A source that cannot be used says nothing.
+    pub fn compare(&mut self, feed: &Feed, other: &PriceEntry, other_feed: &Feed, now: i64) {
+        let usable = other.publish_time > 0
+            && now.saturating_sub(other.publish_time) <= other_feed.max_age_s.min(1 << 40) as i64;
+        let (price, reference) = (self.price.get(), other.price.get());
+        let apart = usable
+            && price_ratio_q32((price - reference).abs(), reference) > feed.max_divergence_q32;
+        self.divergent = apart.into();
+    }
+
     /// Takes a newer price. The caller has checked it: positive, not older than the stored one, not in the future.
     pub fn update(
         &mut self,
@@ -102,10 +112,12 @@ impl PriceEntry {
         let slow = if self.publish_time == 0 {
             price
         } else {
+            // The price that stood until now gets the weight of the time it stood; a new one gets none yet, so that a
+            // single spike after a quiet hour moves nothing.
             let elapsed_s = publish_time.saturating_sub(self.publish_time).max(0);
             next_average(
                 self.slow.get(),
-                price,
+                self.price.get(),
                 elapsed_s as u64,
                 feed.slow_price_half_life_s,
             )
@@ -180,11 +192,11 @@ impl UnderlyingState {
     }
 
     /// The scan range at the present volatility and price confidence, Q32.
-    pub fn scan_range_q32(&self, underlying: &Underlying, price: &PriceEntry) -> u64 {
+    pub fn scan_range_q32(&self, underlying: &Underlying, confidence_ratio_q32: u64) -> u64 {
         scan_range_q32(
             &underlying.range_parameters(),
             self.volatility_q32,
-            price.confidence_ratio_q32,
+            confidence_ratio_q32,
         )
     }
 }

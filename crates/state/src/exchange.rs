@@ -101,8 +101,10 @@ layout! {
         pub insurance_share_q32: u64,
         /// Accounts whose gross value is below this are taken whole, quote units.
         pub dust_value: u64,
+        /// Longest time between two observations that counts for the auction's clock, seconds.
+        pub observation_gap_max_s: u64,
         /// Room.
-        pub reserved: [u64; 5],
+        pub reserved: [u64; 4],
     }
 }
 

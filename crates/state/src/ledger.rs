@@ -20,6 +20,25 @@ pub fn amount(balance: &Balance, indexes: &AssetIndexes) -> Result<i64, StateErr
     }
 }
 
+/// Value of signed shares at a price per native unit, quote units, rounded up without rounding to native units first.
+///
+/// # Errors
+/// [`StateError::Overflow`].
+pub fn value_ceil(
+    shares: I80F48,
+    indexes: &AssetIndexes,
+    price: I80F48,
+) -> Result<i64, StateError> {
+    if shares >= 0 {
+        let amount = mul_i80f48_ceil(shares, indexes.deposit.get())?;
+        let value = mul_i80f48_ceil(amount, price)?.checked_ceil();
+        to_amount(value.ok_or(StateError::Overflow)?)
+    } else {
+        let amount = mul_i80f48_floor(-shares, indexes.borrow.get())?;
+        Ok(-to_amount(mul_i80f48_floor(amount, price)?.floor())?)
+    }
+}
+
 /// All deposits of a bank in native units, rounded up: what the bank owes depositors at most.
 ///
 /// # Errors

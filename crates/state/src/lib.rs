@@ -1,5 +1,5 @@
 //! The accounts of Ballast: their byte layout, their invariants, the ledger operations on them, and
-//! [`health::assess`], the portfolio margin of one account from exactly three of them.
+//! [`health::View::assess`], the portfolio margin of one account from exactly three of them.
 //!
 //! Everything here works on plain bytes (`bytemuck`), so the on-chain program, bots and the browser share it. The
 //! feature `anchor` adds the traits that Anchor's `AccountLoader` needs.

@@ -1,6 +1,8 @@
 //! A trader's margin account: balances, positions, resting orders.
 
-use crate::{BALANCES_MAX, MarketTerms, ORDERS_MAX, POSITIONS_MAX, StateError, StoredI80F48};
+use crate::{
+    BALANCES_MAX, MarketTerms, ORDERS_MAX, POSITIONS_MAX, QUOTE_ASSET, StateError, StoredI80F48,
+};
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
 use solana_pubkey::Pubkey;
@@ -18,14 +20,18 @@ layout! {
         pub liquidation_started_at: i64,
         /// Number of the next order.
         pub next_order_id: u64,
-        /// Balances; a slot with 0 shares is free.
+        /// Balances; a slot with 0 shares is free. The first is the quote asset's.
         pub balances: [Balance; BALANCES_MAX],
         /// Positions; a slot with 0 lots and 0 quote is free.
         pub positions: [Position; POSITIONS_MAX],
         /// Resting orders; a slot with 0 lots is free.
         pub orders: [Order; ORDERS_MAX],
+        /// Seconds for which the account has been seen below its maintenance margin since the auction began.
+        pub auction_elapsed_s: u64,
+        /// When it was last seen so, unix seconds.
+        pub auction_seen_at: i64,
         /// Room.
-        pub reserved: [u64; 7],
+        pub reserved: [u64; 5],
         /// The owner's number for it.
         pub sub_account: u16,
         /// Bump of its address.
@@ -83,7 +89,7 @@ layout! {
         pub price: u64,
         /// Lots that are not filled yet; 0 marks a free slot.
         pub lots: u64,
-        /// Number within the account, never used twice.
+        /// Number within the account, never used twice while the account exists.
         pub id: u64,
         /// The owner's own number, for his records.
         pub client_id: u64,
@@ -164,10 +170,43 @@ impl MarginAccount {
             && self.orders.iter().all(|order| order.lots == 0)
     }
 
-    /// Whether it owes or may come to owe anything: a loan or a position.
+    /// Whether it owes or may come to owe anything: a loan, an open position, or a loss that is not settled.
     pub fn has_obligations(&self) -> bool {
         self.balances.iter().any(|balance| balance.shares.get() < 0)
-            || self.positions.iter().any(|position| !position.is_free())
+            || self
+                .positions
+                .iter()
+                .any(|position| position.base_lots != 0 || position.quote < 0)
+    }
+
+    /// Lets the auction's clock see the account now. Only time that is observed counts, at most `gap_max_s` at once, and only
+    /// while the account is below its maintenance margin: above it the clock starts again. So nobody can wait for an old
+    /// flag to make an account cheap that has recovered in between.
+    pub fn observe_auction(&mut self, is_below_maintenance: bool, now: i64, gap_max_s: u64) {
+        let gap = now
+            .saturating_sub(self.auction_seen_at)
+            .max(0)
+            .unsigned_abs();
+        self.auction_elapsed_s = if is_below_maintenance {
+            self.auction_elapsed_s.saturating_add(gap.min(gap_max_s))
+        } else {
+            0
+        };
+        self.auction_seen_at = now;
+    }
+
+    /// Puts it into liquidation.
+    pub fn start_liquidation(&mut self, now: i64) {
+        self.liquidation_started_at = now;
+        self.auction_elapsed_s = 0;
+        self.auction_seen_at = now;
+    }
+
+    /// Takes it out of liquidation.
+    pub fn end_liquidation(&mut self) {
+        self.liquidation_started_at = 0;
+        self.auction_elapsed_s = 0;
+        self.auction_seen_at = 0;
     }
 
     /// The balance of an asset, if there is one.
@@ -177,18 +216,25 @@ impl MarginAccount {
             .find(|balance| !balance.is_free() && balance.asset == asset)
     }
 
-    /// The balance of an asset, in a free slot when there is none yet.
+    /// The balance of an asset, in a free slot when there is none yet. The first slot is the quote asset's alone: profits,
+    /// losses and liquidations must always find room for cash.
     ///
     /// # Errors
     /// [`StateError::BalanceSlotsFull`].
     pub fn balance_mut(&mut self, asset: u8) -> Result<&mut Balance, StateError> {
-        let index = self
+        let (quote, others) = self
             .balances
+            .split_first_mut()
+            .ok_or(StateError::BalanceSlotsFull)?;
+        if asset == QUOTE_ASSET {
+            return Ok(quote);
+        }
+        let index = others
             .iter()
             .position(|balance| !balance.is_free() && balance.asset == asset)
-            .or_else(|| self.balances.iter().position(Balance::is_free))
+            .or_else(|| others.iter().position(Balance::is_free))
             .ok_or(StateError::BalanceSlotsFull)?;
-        let balance = &mut self.balances[index];
+        let balance = &mut others[index];
         balance.asset = asset;
         Ok(balance)
     }

@@ -91,6 +91,8 @@ pub enum BallastError {
     PriceOutOfRange,
     #[msg("The price is older than the one on the board")]
     PriceReplayed,
+    #[msg("The price is older than its feed allows")]
+    PriceTooOld,
     #[msg("The price was published in the future")]
     PriceFromFuture,
     #[msg("No price account was passed")]
@@ -154,8 +156,6 @@ pub enum BallastError {
     NotLiquidatable,
     #[msg("The account is not in liquidation: start it first")]
     LiquidationNotStarted,
-    #[msg("The account is in liquidation already")]
-    LiquidationAlreadyStarted,
     #[msg("The auction's price is worse than the caller accepts")]
     WorsePriceThanAccepted,
     #[msg("The largest fraction the caller accepts is zero or above one")]

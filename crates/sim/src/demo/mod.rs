@@ -262,7 +262,9 @@ impl Demo {
         let ranges = (1..self.prices.len()).map(|index| {
             let listed = &exchange.underlyings[index - 1];
             let entry = &board.prices[usize::from(listed.feed)];
-            from_q32(board.underlyings[index - 1].scan_range_q32(listed, entry))
+            from_q32(
+                board.underlyings[index - 1].scan_range_q32(listed, entry.confidence_ratio_q32),
+            )
         });
         Ok(Step {
             time_s,

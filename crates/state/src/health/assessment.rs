@@ -108,6 +108,12 @@ impl<'a, 'b> Assessment<'a, 'b> {
         if position.terms.kind()? != MarketKind::Perpetual {
             return Err(StateError::UnsupportedInstrument);
         }
+        let slot = self.underlying_slot(position.terms.underlying)?;
+        if position.base_lots == 0 {
+            // Closed and not settled: no price is needed.
+            add(&mut self.report.underlyings[slot].profit, position.quote)?;
+            return self.add_value(position.quote, false);
+        }
         let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
         let owned = position.base_lots >= 0;
         let usable = self
@@ -118,11 +124,11 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let profit = value
             .checked_add(position.quote)
             .ok_or(StateError::Overflow)?;
-        let slot = self.underlying_slot(position.terms.underlying)?;
         let underlying = &mut self.report.underlyings[slot];
         add(&mut underlying.delta, value)?;
         add(&mut underlying.profit, profit)?;
-        self.add_value(value, usable.stale)
+        let size = value.saturating_abs().max(profit.saturating_abs());
+        self.add_value(size, usable.stale)
     }
 
     fn add_value(&mut self, value: i64, stale: bool) -> Result<(), StateError> {
@@ -156,17 +162,19 @@ impl<'a, 'b> Assessment<'a, 'b> {
             .ok_or(StateError::UnknownIndex)?;
         slot.underlying = underlying;
         slot.mark.set(lot_mark(entry.price.get(), listed.lot_size)?);
-        slot.range_q32 = state.scan_range_q32(listed, entry);
+        // Uncertainty counts in the account's favour in a liquidation, so it must not widen the range there.
+        let confidence_ratio_q32 = match self.purpose {
+            Purpose::Liquidate => 0,
+            _ => entry.confidence_ratio_q32,
+        };
+        slot.range_q32 = state.scan_range_q32(listed, confidence_ratio_q32);
         self.report.underlying_count += 1;
         Ok(count)
     }
 
     /// Scans, aggregates and writes the totals.
     pub(super) fn finish(mut self) -> Result<(), StateError> {
-        if self.purpose == Purpose::Liquidate
-            && self.stale_value > 0
-            && self.stale_value.saturating_mul(100) >= self.report.gross_value
-        {
+        if self.stale_value > 0 && self.stale_value.saturating_mul(100) >= self.report.gross_value {
             return Err(StateError::StalePrice);
         }
         let mut directional = [0i64; UNDERLYINGS_MAX];

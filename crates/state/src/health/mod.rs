@@ -31,6 +31,9 @@ pub enum Purpose {
     /// The account may be liquidated: uncertain prices count at the account's favourable edge, and stale prices refuse
     /// it unless they are under 1% of its gross value.
     Liquidate,
+    /// The account has taken a part of another over in a liquidation: as [`Purpose::AddRisk`], but stale loans and
+    /// positions are tolerated while they are under 1% of its gross value, as they were in the account they come from.
+    TakeOver,
 }
 
 /// Where everything is looked up.
@@ -95,20 +98,29 @@ impl<'a> View<'a> {
         assessment.finish()
     }
 
-    /// Whether an account in liquidation has recovered to its buffer. Prices that cannot be used mean that it has not.
+    /// Whether an account in liquidation has recovered: it is at its buffer, or owes nothing any more. Prices that cannot be
+    /// used mean that it is not at its buffer.
     pub fn has_recovered(&self, account: &MarginAccount, report: &mut Report) -> bool {
-        self.assess(account, Purpose::Liquidate, report).is_ok() && report.is_above_buffer()
+        !account.has_obligations()
+            || (self.assess(account, Purpose::Liquidate, report).is_ok()
+                && report.is_above_buffer())
     }
 
-    /// The price of one native unit of an asset other than the quote asset that a liquidation uses.
+    /// The price of one native unit of an asset that a liquidation uses; 0 for a deposit that never had a price.
     ///
     /// # Errors
     /// As [`View::assess`] for [`Purpose::Liquidate`].
     pub fn liquidation_price(&self, asset: u8, owned: bool) -> Result<I80F48, StateError> {
+        if asset == QUOTE_ASSET {
+            return Ok(I80F48::ONE);
+        }
         let (entry, validity) = self.feed_price(self.exchange.asset(asset)?.feed)?;
-        Ok(self
-            .usable(entry, validity, Purpose::Liquidate, owned, false)?
-            .price)
+        let usable = self.usable(entry, validity, Purpose::Liquidate, owned, false)?;
+        Ok(if usable.counts {
+            usable.price
+        } else {
+            I80F48::ZERO
+        })
     }
 
     /// The mark of one lot that a liquidation uses.
@@ -179,6 +191,7 @@ impl<'a> View<'a> {
     ) -> Result<Usable, StateError> {
         let price = entry.price.get();
         let confidence = entry.confidence.get();
+        let adds_risk = matches!(purpose, Purpose::AddRisk | Purpose::TakeOver);
         let at = |price: I80F48| Usable {
             price,
             counts: true,
@@ -190,14 +203,16 @@ impl<'a> View<'a> {
             stale: false,
         };
         match (validity, purpose) {
+            // A deposit without a price is worth nothing and must not hold up a liquidation.
+            (Validity::NeverSet, Purpose::Liquidate | Purpose::TakeOver) if owned && !position => {
+                Ok(nothing)
+            }
             (Validity::NeverSet, _) => Err(StateError::PriceNeverSet),
             (Validity::Fresh, _) | (_, Purpose::ReduceRisk) => Ok(at(price)),
             // A position's uncertainty is in its scan range.
-            (Validity::Wide, Purpose::AddRisk) if position => Ok(at(price)),
-            (Validity::Wide | Validity::Stale, Purpose::AddRisk) if owned && !position => {
-                Ok(nothing)
-            }
-            (Validity::Wide, Purpose::AddRisk) => {
+            (Validity::Wide, _) if adds_risk && position => Ok(at(price)),
+            (Validity::Wide | Validity::Stale, _) if adds_risk && owned && !position => Ok(nothing),
+            (Validity::Wide, Purpose::AddRisk | Purpose::TakeOver) => {
                 let multiplier = self.exchange.margin.wide_confidence_multiplier_q32;
                 let extra = confidence
                     .checked_mul(I80F48::from_bits(i128::from(multiplier) << 16))
@@ -211,7 +226,7 @@ impl<'a> View<'a> {
             (Validity::Wide, Purpose::Liquidate) => {
                 Ok(at(price.saturating_sub(confidence).max(I80F48::ZERO)))
             }
-            (Validity::Stale, Purpose::Liquidate) => Ok(Usable {
+            (Validity::Stale, Purpose::Liquidate | Purpose::TakeOver) => Ok(Usable {
                 price,
                 counts: true,
                 stale: true,
@@ -221,7 +236,7 @@ impl<'a> View<'a> {
 }
 
 impl View<'_> {
-    /// Factor on margin for the quote asset's de-peg; 1 while its feed was never set.
+    /// Factor on margin for the quote asset's de-peg at its last known price, however old; 1 while its feed was never set.
     fn depeg_factor_q32(&self) -> Result<u64, StateError> {
         let quote = self.exchange.asset(QUOTE_ASSET)?;
         let (entry, validity) = self.feed_price(quote.feed)?;
@@ -229,7 +244,7 @@ impl View<'_> {
             return Ok(Q32_ONE);
         }
         // Quote units per quote unit is the price itself.
-        let price_q32 = (entry.price.get().to_bits() >> 16) as u64;
+        let price_q32 = u64::try_from(entry.price.get().to_bits() >> 16).unwrap_or(u64::MAX);
         Ok(depeg_factor_q32(
             price_q32,
             self.exchange.margin.depeg_multiplier_q32,

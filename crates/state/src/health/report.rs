@@ -89,17 +89,11 @@ impl Report {
         &self.underlyings[..self.underlying_count]
     }
 
-    /// Whether this state is at most as risky as `before`: neither margin nor the shortfall grew.
-    pub fn is_no_riskier_than(&self, before: &RiskMark) -> bool {
-        self.maintenance_margin <= before.maintenance_margin
-            && self.health_maintenance() >= before.health_maintenance
-    }
-
     /// The two figures that a reducing action must not worsen.
     pub fn risk_mark(&self) -> RiskMark {
         RiskMark {
+            equity_maintenance: self.equity_maintenance,
             maintenance_margin: self.maintenance_margin,
-            health_maintenance: self.health_maintenance(),
         }
     }
 
@@ -117,20 +111,36 @@ impl Report {
     }
 }
 
-/// What a reducing action is compared with.
+/// Equity against margin at one moment, to compare an account before and after an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RiskMark {
-    /// Maintenance margin before.
+    /// Equity after maintenance haircuts.
+    pub equity_maintenance: i64,
+    /// Maintenance margin.
     pub maintenance_margin: i64,
-    /// Maintenance health before.
-    pub health_maintenance: i64,
 }
 
 impl RiskMark {
-    /// Whether equity over maintenance margin is at least that of `other`.
-    pub fn ratio_is_at_least(&self, other: &Self) -> bool {
-        // E/MM = 1 + health/MM, and margins are not negative.
-        i128::from(self.health_maintenance) * i128::from(other.maintenance_margin)
-            >= i128::from(other.health_maintenance) * i128::from(self.maintenance_margin)
+    /// Whether a reducing action led here from `before` without making anything worse: neither margin nor shortfall grew,
+    /// and [`RiskMark::keeps_ratio_of`].
+    pub fn is_no_riskier_than(&self, before: &Self) -> bool {
+        let shortfall =
+            |mark: &Self| i128::from(mark.maintenance_margin) - i128::from(mark.equity_maintenance);
+        self.maintenance_margin <= before.maintenance_margin
+            && shortfall(self) <= shortfall(before)
+            && self.keeps_ratio_of(before)
+    }
+
+    /// Whether equity still covers at least the part of the margin that it covered before. An account that had equity keeps
+    /// some; one that had none loses no more. Without this, margin that a reduction sets free could be traded away at a
+    /// bad price to an accomplice, and the loss left behind.
+    pub fn keeps_ratio_of(&self, before: &Self) -> bool {
+        if before.equity_maintenance <= 0 {
+            return self.equity_maintenance >= before.equity_maintenance
+                && self.maintenance_margin <= before.maintenance_margin;
+        }
+        self.equity_maintenance >= 0
+            && i128::from(self.equity_maintenance) * i128::from(before.maintenance_margin)
+                >= i128::from(before.equity_maintenance) * i128::from(self.maintenance_margin)
     }
 }

@@ -74,12 +74,18 @@ impl OraclePrice {
     /// The price in the unit of a feed, after the checks that need no board.
     ///
     /// # Errors
-    /// [`BallastError::PriceNotPositive`], [`BallastError::PriceOutOfRange`], [`BallastError::PriceFromFuture`].
+    /// [`BallastError::PriceNotPositive`], [`BallastError::PriceOutOfRange`], [`BallastError::PriceFromFuture`],
+    /// [`BallastError::PriceTooOld`].
     pub fn for_feed(&self, feed: &Feed, now: i64) -> Result<BoardPrice> {
         require!(self.price > 0, BallastError::PriceNotPositive);
         require!(
             self.publish_time <= now.saturating_add(CLOCK_LAG_MAX_S),
             BallastError::PriceFromFuture
+        );
+        let age_max_s = i64::try_from(feed.max_age_s).unwrap_or(i64::MAX);
+        require!(
+            now.saturating_sub(self.publish_time) <= age_max_s,
+            BallastError::PriceTooOld
         );
         let power = self
             .exponent
@@ -137,6 +143,7 @@ mod tests {
             unit_decimals: decimals,
             kind: FeedKind::PythPull as u8,
             id: [1; 32],
+            max_age_s: 60,
             ..Feed::zeroed()
         }
     }
@@ -187,9 +194,8 @@ mod tests {
             code(oracle(i64::MAX, i32::MAX).for_feed(&feed(0), 100)),
             "PriceOutOfRange"
         );
-        assert_eq!(
-            code(oracle(5, -2).for_feed(&feed(6), 100 - CLOCK_LAG_MAX_S - 1)),
-            "PriceFromFuture"
-        );
+        let at = |now: i64| code(oracle(5, -2).for_feed(&feed(6), now));
+        assert_eq!(at(100 - CLOCK_LAG_MAX_S - 1), "PriceFromFuture");
+        assert_eq!(at(100 + 61), "PriceTooOld");
     }
 }

@@ -28,6 +28,7 @@ pub struct LiquidationArgs {
     pub buffer_q32: u64,
     pub insurance_share_q32: u64,
     pub dust_value: u64,
+    pub observation_gap_max_s: u64,
 }
 
 /// Fees of one kind of market; see [`FeeRates`].
@@ -73,14 +74,27 @@ impl InitExchangeArgs {
             10 * Q32_ONE,
         )?;
         let auction = &self.liquidation;
-        fraction("discount_first", auction.discount_first_q32)?;
+        within("discount_first", auction.discount_first_q32, 0, Q32_ONE / 2)?;
         within(
             "discount_start",
             auction.discount_start_q32,
             0,
             auction.discount_first_q32,
         )?;
-        within("zero_s", auction.zero_s, auction.first_s, SECONDS_PER_YEAR)?;
+        // An auction that falls to nothing within minutes would give accounts away.
+        within("first_s", auction.first_s, 60, SECONDS_PER_YEAR)?;
+        within(
+            "zero_s",
+            auction.zero_s,
+            auction.first_s.saturating_add(60),
+            SECONDS_PER_YEAR,
+        )?;
+        within(
+            "observation_gap_max_s",
+            auction.observation_gap_max_s,
+            1,
+            auction.first_s,
+        )?;
         within(
             "premium_full_s",
             auction.premium_full_s,
@@ -155,6 +169,7 @@ impl InitExchange<'_> {
             buffer_q32: auction.buffer_q32,
             insurance_share_q32: auction.insurance_share_q32,
             dust_value: auction.dust_value,
+            observation_gap_max_s: auction.observation_gap_max_s,
             ..LiquidationParameters::default()
         };
         exchange.fees = args.fees.map(|fees| FeeRates {

@@ -2,7 +2,7 @@ use crate::error::{BallastError, Coded};
 use crate::events::{PriceRefused, PriceUpdated};
 use crate::oracle::{self, OraclePrice};
 use anchor_lang::prelude::*;
-use ballast_state::{Board, Exchange};
+use ballast_state::{Board, Exchange, NONE};
 
 #[derive(Accounts)]
 pub struct RefreshPrices<'info> {
@@ -94,6 +94,7 @@ impl Prices<'_> {
             oracle_price.publish_time,
             self.clock.slot,
         );
+        compare(self.exchange, self.board, index, self.clock.unix_timestamp)?;
         sample_volatility(self.exchange, self.board, index)?;
         emit!(PriceUpdated {
             exchange: self.exchange_key,
@@ -115,9 +116,31 @@ impl Prices<'_> {
     }
 }
 
+/// Compares a feed with its second source, and every feed whose second source it is with it.
+fn compare(exchange: &Exchange, board: &mut Board, changed: u8, now: i64) -> Result<()> {
+    for index in 0..exchange.feed_count {
+        let feed = exchange.feed(index).coded()?;
+        let source = feed.compare_with;
+        if source == NONE || (index != changed && source != changed) {
+            continue;
+        }
+        let other = *board.price(source).coded()?;
+        let other_feed = exchange.feed(source).coded()?;
+        let entry = &mut board.prices[usize::from(index)];
+        if entry.publish_time > 0 {
+            entry.compare(feed, &other, other_feed, now);
+        }
+    }
+    Ok(())
+}
+
 /// Lets the realised volatility of every underlying priced by this feed see the new price.
 fn sample_volatility(exchange: &Exchange, board: &mut Board, feed: u8) -> Result<()> {
     let entry = board.prices[usize::from(feed)];
+    if entry.confidence_ratio_q32 > exchange.feed(feed).coded()?.max_confidence_q32 {
+        // An uncertain price says little about the market's movement.
+        return Ok(());
+    }
     for index in 0..exchange.underlying_count {
         let underlying = exchange.underlying(index).coded()?;
         if underlying.feed == feed {

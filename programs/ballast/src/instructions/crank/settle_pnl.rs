@@ -62,13 +62,13 @@ impl SettlePnl<'_> {
         } else {
             ledger::debit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
         }
-        let add = |total: u64| {
+        let after = |total: u64| {
             total
                 .checked_add_signed(-settled)
                 .ok_or(BallastError::Overflow)
         };
-        market.settlement_pool = add(market.settlement_pool)?;
-        bank.settlement_pools = add(bank.settlement_pools)?;
+        market.settlement_pool = after(market.settlement_pool)?;
+        bank.settlement_pools = after(bank.settlement_pools)?;
 
         emit!(PnlSettled {
             margin_account: ctx.accounts.margin_account.key(),

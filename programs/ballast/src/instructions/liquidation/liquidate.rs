@@ -1,6 +1,7 @@
+use super::end_if_recovered;
 use super::slice::{Netting, Slice};
 use crate::error::{BallastError, Coded};
-use crate::events::{Liquidated, LiquidationEnded};
+use crate::events::Liquidated;
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
@@ -13,7 +14,7 @@ use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, StateErro
 pub struct LiquidateArgs {
     /// Largest fraction of the portfolio it takes, Q32, in (0, 1].
     pub fraction_max_q32: u64,
-    /// Highest price of the whole portfolio it pays, quote units.
+    /// Highest price of the whole portfolio it accepts, quote units; the insurance fund's share of the discount comes on top.
     pub price_max: i64,
 }
 
@@ -103,20 +104,14 @@ impl<'info> Liquidate<'info> {
         let mut report = Report::boxed();
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;
-        let ended = LiquidationEnded {
-            margin_account: accounts.margin_account.key(),
-        };
-        if report.is_above_buffer() {
-            account.liquidation_started_at = 0;
-            emit!(ended);
+        let key = accounts.margin_account.key();
+        if end_if_recovered(&view, &mut account, &key, &mut report) {
             return Ok(());
         }
         let before = report.risk_mark();
-        let elapsed_s = view
-            .now
-            .saturating_sub(account.liquidation_started_at)
-            .max(0) as u64;
-        let terms = agree(&args, &view, &report, elapsed_s, &fund)?;
+        let gap_max_s = exchange.liquidation.observation_gap_max_s;
+        account.observe_auction(report.is_liquidatable(), view.now, gap_max_s);
+        let terms = agree(&args, &view, &report, account.auction_elapsed_s, &fund)?;
 
         let netting = Netting {
             exchange: accounts.exchange.key(),
@@ -151,24 +146,18 @@ impl<'info> Liquidate<'info> {
             to_signed(payments.from_insurance)?,
         )?;
 
-        view.assess(&account, Purpose::Liquidate, &mut report)
-            .coded()?;
-        if report.is_above_buffer() {
-            account.liquidation_started_at = 0;
-            emit!(ended);
-        } else {
-            let after = report.risk_mark();
-            require!(
-                after.ratio_is_at_least(&before),
-                BallastError::RatioWouldFall
-            );
+        if !end_if_recovered(&view, &mut account, &key, &mut report) {
+            view.assess(&account, Purpose::Liquidate, &mut report)
+                .coded()?;
+            let keeps = report.risk_mark().keeps_ratio_of(&before);
+            require!(keeps, BallastError::RatioWouldFall);
         }
-        view.assess(&liquidator, Purpose::AddRisk, &mut report)
+        view.assess(&liquidator, Purpose::TakeOver, &mut report)
             .coded()?;
         require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
 
         emit!(Liquidated {
-            margin_account: accounts.margin_account.key(),
+            margin_account: key,
             liquidator: accounts.liquidator.key(),
             fraction_q32: terms.fraction_q32,
             price: terms.price,
@@ -192,13 +181,18 @@ fn agree(
     fund: &MarginAccount,
 ) -> Result<Terms> {
     let parameters = &view.exchange.liquidation;
-    let price = auction_price(
+    let mut price = auction_price(
         &parameters.auction(),
         report.equity_mark,
         report.maintenance_margin,
         elapsed_s,
     )
     .coded()?;
+    let available = fund_cash(view, fund)?;
+    if report.equity_mark > 0 {
+        // A solvent account can always be taken for nothing, whatever premium the fund could still add.
+        price = price.max(-to_signed(available)?);
+    }
     require_gte!(args.price_max, price, BallastError::WorsePriceThanAccepted);
     let is_dust = report.gross_value.unsigned_abs() < parameters.dust_value;
     let needed = if is_dust {
@@ -209,7 +203,6 @@ fn agree(
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {
         let cost = price.unsigned_abs();
-        let available = fund_cash(view, fund)?;
         require_gt!(available, 0, BallastError::InsuranceFundEmpty);
         let affordable = (u128::from(available) << 32) / u128::from(cost);
         fraction_q32 = fraction_q32.min(u64::try_from(affordable).unwrap_or(u64::MAX));
@@ -241,12 +234,9 @@ fn settle(terms: &Terms, value: i64, insurance_share_q32: u64) -> Result<Payment
     let rounding = value.checked_sub(pro_rata).ok_or(BallastError::Overflow)?;
     let paid = mul_q32_ceil(terms.price.max(0), fraction).coded()?;
     let to_account = rounding.checked_add(paid).ok_or(BallastError::Overflow)?;
-    let discount = if terms.price >= 0 && terms.equity_mark > 0 {
-        mul_q32_floor(terms.equity_mark - terms.price, fraction).coded()?
-    } else {
-        0
-    };
-    let insurance_fee = mul_q32_floor(discount.max(0), insurance_share_q32).coded()?;
+    let discount = terms.equity_mark.max(0) - terms.price.max(0);
+    let discount = mul_q32_floor(discount.max(0), fraction).coded()?;
+    let insurance_fee = mul_q32_floor(discount, insurance_share_q32).coded()?;
     let from_insurance = mul_q32_floor(terms.price.min(0).saturating_neg(), fraction).coded()?;
     Ok(Payments {
         to_account,

@@ -3,10 +3,13 @@
 use crate::error::{BallastError, Coded};
 use crate::events::{MovedBalance, MovedPosition};
 use anchor_lang::prelude::*;
+use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::signed_value_ceil;
 use ballast_state::health::View;
-use ballast_state::{Bank, MarginAccount, Market, MarketTerms, Position, QUOTE_ASSET, ledger};
+use ballast_state::{
+    Bank, MarginAccount, Market, MarketTerms, Position, QUOTE_ASSET, Tagged, ledger, view,
+};
 use fixed::types::I80F48;
 
 /// Banks and markets for the cases in which a liquidator's own holdings are netted and totals change.
@@ -20,32 +23,31 @@ pub struct Netting<'info> {
 impl<'info> Netting<'info> {
     /// The bank of an asset.
     fn bank(&self, asset: u8) -> Result<AccountLoader<'info, Bank>> {
-        for account in self.accounts {
-            if let Ok(loader) = AccountLoader::<Bank>::try_from(account) {
-                let bank = loader.load()?;
-                let fits = bank.exchange == self.exchange && bank.asset == asset;
-                drop(bank);
-                if fits {
-                    return Ok(loader);
-                }
-            }
-        }
-        err!(BallastError::BankRequired)
+        self.find(|bank: &Bank| bank.exchange == self.exchange && bank.asset == asset)
+            .unwrap_or_else(|| err!(BallastError::BankRequired))
     }
 
     /// The market with these terms.
     fn market(&self, terms: &MarketTerms) -> Result<AccountLoader<'info, Market>> {
-        for account in self.accounts {
-            if let Ok(loader) = AccountLoader::<Market>::try_from(account) {
-                let market = loader.load()?;
-                let fits = market.exchange == self.exchange && market.terms == *terms;
-                drop(market);
-                if fits {
-                    return Ok(loader);
-                }
-            }
-        }
-        err!(BallastError::MarketRequired)
+        self.find(|market: &Market| market.exchange == self.exchange && market.terms == *terms)
+            .unwrap_or_else(|| err!(BallastError::MarketRequired))
+    }
+
+    /// The first account of a type that fits. Accounts of other types are passed over by owner and tag, without making an
+    /// error for each.
+    fn find<T>(&self, fits: impl Fn(&T) -> bool) -> Option<Result<AccountLoader<'info, T>>>
+    where
+        T: Tagged + ZeroCopy + Owner,
+    {
+        self.accounts
+            .iter()
+            .find(|account| {
+                account.owner == &crate::ID
+                    && account
+                        .try_borrow_data()
+                        .is_ok_and(|data| view::<T>(&data).is_some_and(&fits))
+            })
+            .map(AccountLoader::try_from)
     }
 }
 
@@ -112,6 +114,12 @@ impl Slice {
             return Ok(());
         }
         let indexes = view.board.indexes(asset).coded()?;
+        let price = view.liquidation_price(asset, shares > 0).coded()?;
+        if price == 0 {
+            // Never had a price: nobody could say what it is worth, so it stays where it is.
+            return Ok(());
+        }
+        let value = ledger::value_ceil(moved, indexes, price).coded()?;
         let to = liquidator.balance_mut(asset).coded()?;
         let held = to.shares.get();
         let nets = held != 0 && (held > 0) != (moved > 0);
@@ -123,12 +131,6 @@ impl Slice {
             ledger::move_shares(from, to, moved, indexes, Some(&mut *bank)).coded()?
         } else {
             ledger::move_shares(from, to, moved, indexes, None).coded()?
-        };
-        let value = if asset == QUOTE_ASSET {
-            amount
-        } else {
-            let price = view.liquidation_price(asset, shares > 0).coded()?;
-            signed_value_ceil(amount, price).coded()?
         };
         self.value = self
             .value

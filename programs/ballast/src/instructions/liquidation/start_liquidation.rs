@@ -1,3 +1,4 @@
+use super::end_if_recovered;
 use crate::error::{BallastError, Coded};
 use crate::events::{LiquidationStarted, OrderCancelled};
 use anchor_lang::prelude::*;
@@ -14,35 +15,44 @@ pub struct StartLiquidation<'info> {
 }
 
 impl StartLiquidation<'_> {
+    /// On an account that is flagged already it clears the flag or lets the auction's clock see the account: only time that is
+    /// observed lowers the price.
     pub fn handle(ctx: Context<Self>) -> Result<()> {
         let exchange = ctx.accounts.exchange.load()?;
         let board = ctx.accounts.board.load()?;
         let mut account = ctx.accounts.margin_account.load_mut()?;
-        require!(
-            !account.in_liquidation(),
-            BallastError::LiquidationAlreadyStarted
-        );
         let view = View {
             exchange: &exchange,
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
         let mut report = Report::boxed();
+        let key = ctx.accounts.margin_account.key();
+        if end_if_recovered(&view, &mut account, &key, &mut report) {
+            return Ok(());
+        }
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;
-        require!(report.is_liquidatable(), BallastError::NotLiquidatable);
+        if account.in_liquidation() {
+            let gap_max_s = exchange.liquidation.observation_gap_max_s;
+            account.observe_auction(report.is_liquidatable(), view.now, gap_max_s);
+            return Ok(());
+        }
+        // Who owes nothing cannot owe too much, whatever the haircuts on his deposits.
+        let liquidatable = report.is_liquidatable() && account.has_obligations();
+        require!(liquidatable, BallastError::NotLiquidatable);
 
-        account.liquidation_started_at = view.now;
+        account.start_liquidation(view.now);
         for order in account.orders.iter_mut().filter(|order| order.lots != 0) {
             emit!(OrderCancelled {
-                margin_account: ctx.accounts.margin_account.key(),
+                margin_account: key,
                 order_id: order.id,
                 lots: order.lots,
             });
             *order = Order::default();
         }
         emit!(LiquidationStarted {
-            margin_account: ctx.accounts.margin_account.key(),
+            margin_account: key,
             equity_maintenance: report.equity_maintenance,
             maintenance_margin: report.maintenance_margin,
             started_at: view.now,

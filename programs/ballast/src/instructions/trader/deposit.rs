@@ -1,11 +1,12 @@
 use crate::error::{BallastError, Coded};
-use crate::events::{Deposited, LiquidationEnded};
+use crate::events::Deposited;
+use crate::instructions::end_if_recovered;
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{
     Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
 };
 use ballast_state::health::{Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, ledger};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, ledger};
 
 #[derive(Accounts)]
 pub struct Deposit<'info> {
@@ -39,11 +40,12 @@ impl Deposit<'_> {
     fn validate(&self, amount: u64) -> Result<()> {
         require_gt!(amount, 0, BallastError::ZeroAmount);
         require_gte!(self.source.amount, amount, BallastError::InsufficientTokens);
-        // A stranger's dust must not fill a trader's balance slots; the insurance fund takes anyone's gift.
+        // A stranger's dust must not fill balance slots. Cash for the insurance fund is welcome from anyone.
         let account = self.margin_account.load()?;
         let is_insurance_fund = self.margin_account.key() == self.exchange.load()?.insurance_fund;
+        let is_gift = is_insurance_fund && self.bank.load()?.asset == QUOTE_ASSET;
         require!(
-            is_insurance_fund || account.may_trade(&self.depositor.key()),
+            is_gift || account.may_trade(&self.depositor.key()),
             BallastError::NotOwnerOrDelegate
         );
         Ok(())
@@ -91,12 +93,8 @@ impl Deposit<'_> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
-        if account.in_liquidation() && view.has_recovered(&account, &mut Report::boxed()) {
-            account.liquidation_started_at = 0;
-            emit!(LiquidationEnded {
-                margin_account: accounts.margin_account.key(),
-            });
-        }
+        let key = accounts.margin_account.key();
+        end_if_recovered(&view, &mut account, &key, &mut Report::boxed());
         emit!(Deposited {
             margin_account: accounts.margin_account.key(),
             asset,

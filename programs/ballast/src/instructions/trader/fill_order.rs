@@ -1,5 +1,6 @@
 use crate::error::{BallastError, Coded};
-use crate::events::{LiquidationEnded, OrderFilled};
+use crate::events::OrderFilled;
+use crate::instructions::end_if_recovered;
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor};
@@ -122,8 +123,10 @@ impl FillOrder<'_> {
             }
             None => 0,
         };
-        market.fees = (market.fees + fill.maker_fee)
-            .checked_add(fill.taker_fee - filler_fee)
+        let fees = fill.maker_fee.saturating_add(fill.taker_fee);
+        market.fees = market
+            .fees
+            .checked_add(fees.saturating_sub(filler_fee))
             .ok_or(BallastError::Overflow)?;
 
         for (party, key) in parties
@@ -131,12 +134,7 @@ impl FillOrder<'_> {
             .zip([accounts.maker.key(), accounts.taker.key()])
         {
             party.check_margin(&view, &mut report)?;
-            if party.account.in_liquidation() && view.has_recovered(party.account, &mut report) {
-                party.account.liquidation_started_at = 0;
-                emit!(LiquidationEnded {
-                    margin_account: key
-                });
-            }
+            end_if_recovered(&view, party.account, &key, &mut report);
         }
         emit!(OrderFilled {
             market: accounts.market.key(),
@@ -320,7 +318,7 @@ impl<'a> Party<'a> {
         };
         view.assess(self.account, Purpose::ReduceRisk, report)
             .coded()?;
-        if report.is_no_riskier_than(&before) {
+        if report.risk_mark().is_no_riskier_than(&before) {
             Ok(())
         } else {
             Err(self.refusal.into())

@@ -1,5 +1,6 @@
 use crate::error::{BallastError, Coded};
 use crate::events::OrderPlaced;
+use crate::instructions::end_if_recovered;
 use anchor_lang::prelude::*;
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Market, MarketStatus, Order, Position, Side};
@@ -120,6 +121,13 @@ impl PlaceOrder<'_> {
             board: &board,
             now: clock.unix_timestamp,
         };
+        let key = ctx.accounts.margin_account.key();
+        end_if_recovered(
+            &view,
+            &mut *ctx.accounts.margin_account.load_mut()?,
+            &key,
+            &mut Report::boxed(),
+        );
         ctx.accounts.validate(&args, &view)?;
         ctx.accounts.check_margin(&args, &view)?;
 
@@ -141,7 +149,7 @@ impl PlaceOrder<'_> {
         account.next_order_id = id.checked_add(1).ok_or(BallastError::Overflow)?;
 
         emit!(OrderPlaced {
-            margin_account: ctx.accounts.margin_account.key(),
+            margin_account: key,
             terms: terms.into(),
             order_id: id,
             client_id: args.client_id,

@@ -1,5 +1,6 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Withdrawn;
+use crate::instructions::end_if_recovered;
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{
     Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
@@ -51,6 +52,13 @@ impl Withdraw<'_> {
         let board = self.board.load()?;
         let mut bank = self.bank.load_mut()?;
         let mut account = self.margin_account.load_mut()?;
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: Clock::get()?.unix_timestamp,
+        };
+        let mut report = Report::boxed();
+        end_if_recovered(&view, &mut account, &self.margin_account.key(), &mut report);
         require!(!account.in_liquidation(), BallastError::InLiquidation);
 
         let asset = bank.asset;
@@ -82,12 +90,6 @@ impl Withdraw<'_> {
 
         // Who owes nothing may always leave, whatever the state of the prices.
         if account.has_obligations() {
-            let view = View {
-                exchange: &exchange,
-                board: &board,
-                now: Clock::get()?.unix_timestamp,
-            };
-            let mut report = Report::boxed();
             view.assess(&account, Purpose::AddRisk, &mut report)
                 .coded()?;
             require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
