@@ -3,6 +3,7 @@
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
+use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, Side, Tagged};
 use ballast_client::units::native;
 use ballast_sim::{CodedError, Refusal, Venue, VenueConfig, World};
@@ -29,6 +30,15 @@ pub struct AlreadyInUse;
 impl CodedError for AlreadyInUse {
     fn code(self) -> u32 {
         0
+    }
+}
+
+/// Any code: for tables of errors of several kinds.
+pub struct Code(pub u32);
+
+impl CodedError for Code {
+    fn code(self) -> u32 {
+        self.0
     }
 }
 
@@ -121,6 +131,59 @@ impl Stage {
         self.venue
             .deposit(&mut self.world, key, asset, amount)
             .expect("a deposit");
+    }
+
+    /// Mints native units into a trader's own token account.
+    pub fn mint(&mut self, owner: &Keypair, asset: usize, amount: u64) -> Pubkey {
+        let mint = self.venue.mints[asset];
+        self.world
+            .mint_tokens(&mint, &owner.pubkey(), amount)
+            .expect("tokens")
+    }
+
+    /// Deposits native units from the owner's token account into his sub-account 0.
+    pub fn deposit(&self, owner: &Keypair, asset: usize, amount: u64) -> Instruction {
+        let (mint, key) = (&self.venue.mints[asset], owner.pubkey());
+        let source = World::token_address(&key, mint);
+        let account = self.account(owner);
+        instructions::deposit(&self.venue.addresses, mint, &account, &key, &source, amount)
+    }
+
+    /// Withdraws native units from sub-account 0 to the owner's token account.
+    pub fn withdraw(
+        &self,
+        owner: &Keypair,
+        asset: usize,
+        amount: u64,
+        allow_borrow: bool,
+    ) -> Instruction {
+        let (mint, key) = (&self.venue.mints[asset], owner.pubkey());
+        let destination = World::token_address(&key, mint);
+        let account = self.account(owner);
+        let addresses = &self.venue.addresses;
+        instructions::withdraw(
+            addresses,
+            mint,
+            &account,
+            &key,
+            &destination,
+            amount,
+            allow_borrow,
+        )
+    }
+
+    /// A trader's balance in native units; the indexes must be 1.
+    pub fn balance(&self, owner: &Keypair, asset: usize) -> i64 {
+        let account = self.state(owner);
+        let slot = account.balance(asset as u8);
+        slot.map_or(0, |slot| slot.shares.get().to_num())
+    }
+
+    /// Writes a delegate into a trader's account.
+    pub fn set_delegate(&mut self, owner: &Keypair, delegate: &Keypair) {
+        let account = self.account(owner);
+        let key = delegate.pubkey();
+        self.patch::<MarginAccount>(&account, |account| account.delegate = key);
     }
 
     /// Puts whole USDC into the insurance fund.
