@@ -99,6 +99,7 @@ fn an_exchange_starts_with_what_it_was_given_and_an_insurance_fund_without_a_key
     assert_eq!(auction.buffer_q32, q32(0.5));
     assert_eq!(auction.insurance_share_q32, q32(0.25));
     assert_eq!(auction.dust_value, 100_000_000);
+    assert_eq!(auction.observation_gap_max_s, 120);
     for fees in &stored.fees {
         assert_eq!((fees.maker_q32, fees.taker_q32), (q32(0.0002), q32(0.0005)));
         assert_eq!(fees.filler_share_q32, q32(0.2));
@@ -185,16 +186,18 @@ fn exchange_parameters_have_bounds() {
     let fresh = Fresh::new(10);
     let args = Venue::exchange_args(&fresh.keys[2].pubkey());
     #[rustfmt::skip]
-    let bounds: [Bound<InitExchangeArgs>; 18] = [
+    let bounds: [Bound<InitExchangeArgs>; 20] = [
         ("initial factor", |a, v| a.margin.initial_factor_q32 = v, ONE, 10 * ONE),
         ("max offset", |a, v| a.margin.max_offset_q32 = v, 0, ONE),
         ("de-peg multiplier", |a, v| a.margin.depeg_multiplier_q32 = v, 0, 100 * ONE),
         ("wide multiplier", |a, v| a.margin.wide_confidence_multiplier_q32 = v, 0, 10 * ONE),
-        ("first discount", |a, v| a.liquidation.discount_first_q32 = v, q32(0.01), ONE),
+        ("first discount", |a, v| a.liquidation.discount_first_q32 = v, q32(0.01), ONE / 2),
         ("start discount", |a, v| a.liquidation.discount_start_q32 = v, 0, q32(0.15)),
-        ("first", |a, v| a.liquidation.first_s = v, 0, 7_200),
-        ("zero", |a, v| a.liquidation.zero_s = v, 900, 10_800),
-        ("zero and premium", |a, v| (a.liquidation.zero_s, a.liquidation.premium_full_s) = (v, YEAR_S), 900, YEAR_S),
+        ("first", |a, v| a.liquidation.first_s = v, 120, 7_140),
+        ("first and gap", |a, v| (a.liquidation.first_s, a.liquidation.observation_gap_max_s) = (v, 1), 60, 7_140),
+        ("gap", |a, v| a.liquidation.observation_gap_max_s = v, 1, 900),
+        ("zero", |a, v| a.liquidation.zero_s = v, 960, 10_800),
+        ("zero and premium", |a, v| (a.liquidation.zero_s, a.liquidation.premium_full_s) = (v, YEAR_S), 960, YEAR_S),
         ("premium full", |a, v| a.liquidation.premium_full_s = v, 7_200, YEAR_S),
         ("premium", |a, v| a.liquidation.premium_q32 = v, 0, ONE),
         ("buffer", |a, v| a.liquidation.buffer_q32 = v, 0, ONE),

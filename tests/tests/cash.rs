@@ -198,6 +198,10 @@ fn anyone_gives_cash_to_the_insurance_fund_and_nobody_takes_it_out() {
     let take = stage.withdraw(&thief, USDC, 1, false);
     let take = with(take, &stage.account(&thief), &fund);
     stage.refused(&[take], &[&thief], BallastError::NotOwner);
+    // Other tokens could fill its slots with dust.
+    stage.mint(&thief, SOL, 1);
+    let dust = with(stage.deposit(&thief, SOL, 1), &stage.account(&thief), &fund);
+    stage.refused(&[dust], &[&thief], BallastError::NotOwnerOrDelegate);
     stage.check_books();
 }
 
