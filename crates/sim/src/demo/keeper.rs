@@ -5,6 +5,7 @@ use crate::report::LiquidationRow;
 use crate::{Venue, World};
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result};
+use ballast::error::BallastError;
 use ballast::events::Liquidated;
 use ballast_client::args::LiquidateArgs;
 use ballast_client::instructions;
@@ -112,9 +113,12 @@ impl Keeper {
                 price_max: before.equity_mark.max(0),
             },
         );
-        let done = world
-            .send(&[liquidate], &[&self.key])
-            .context("liquidate")?;
+        let done = match world.send(&[liquidate], &[&self.key]) {
+            Ok(done) => done,
+            // Insolvent, and nothing is left to pay a taker with: the account has to wait.
+            Err(refusal) if refusal.is(BallastError::InsuranceFundEmpty) => return Ok(()),
+            Err(refusal) => return Err(refusal).context("liquidate"),
+        };
         let Some(event) = liquidated_event(&done.logs) else {
             // The account had recovered; its flag was cleared.
             return Ok(());

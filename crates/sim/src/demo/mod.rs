@@ -13,6 +13,7 @@ use crate::report::{ComputeUnits, Recording, Step, Summary};
 use crate::{Venue, VenueConfig, World};
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result, bail, ensure};
+use ballast::error::BallastError;
 use ballast_client::state::health::{Purpose, Report, View};
 use ballast_client::state::{MarginAccount, ledger};
 use ballast_client::units::{from_q32, native};
@@ -27,6 +28,10 @@ use traders::{Profile, Trader};
 
 /// What the insurance fund starts with, quote units.
 const INSURANCE_START: u64 = 250_000_000_000;
+/// Paths whose times count from 0 start here: 10 October 2025, 20:30 UTC. A time of 0 would mean "never" on the board.
+const RELATIVE_START_S: i64 = 1_760_128_200;
+/// Times below this are relative.
+const UNIX_TIMES_FROM_S: i64 = 1_000_000_000;
 /// Largest number of violations that are kept in full; the count goes on.
 const VIOLATIONS_SHOWN: usize = 5;
 
@@ -72,6 +77,7 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
     demo.open_portfolios(options)?;
     let steps = demo.replay(path)?;
     let (partial, closed) = demo.liquidation_results()?;
+    let (unresolved, unresolved_debt) = demo.unresolved()?;
     let insurance_end = demo.insurance()?;
     let (withdrawals, failed) = demo.leave()?;
 
@@ -93,11 +99,13 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
         accounts_liquidated: demo.keeper.liquidated.len(),
         fully_closed: closed,
         partially_liquidated_and_healthy: partial,
-        bad_debt_quote: demo.keeper.bad_debt,
+        bad_debt_quote: demo.keeper.bad_debt + unresolved_debt,
+        bad_debt_paid_quote: demo.keeper.bad_debt,
+        in_liquidation_at_the_end: unresolved,
         insurance_start_quote: INSURANCE_START as i64,
         insurance_end_quote: insurance_end as i64,
         conservation_violations: demo.violation_count,
-        withdrawals,
+        withdrawals: withdrawals + failed,
         withdrawals_failed: failed,
         cu: compute_units.collect::<BTreeMap<_, _>>(),
         seed: options.seed,
@@ -129,7 +137,7 @@ impl Demo {
             }
         }
         ensure!(known, "the path has no column for SOL, ETH or BTC");
-        let mut world = World::new(first.time_s)?;
+        let mut world = World::new(first.time_s + time_offset_s(path))?;
         let prices = config.assets.iter().map(|asset| asset.price).collect();
         let venue = Venue::create(&mut world, config, 1)?;
         let maker = account_key(options.seed, 0);
@@ -211,9 +219,11 @@ impl Demo {
             .iter()
             .map(|asset| path.column(asset.name))
             .collect();
+        let offset_s = time_offset_s(path);
         let mut steps = Vec::with_capacity(path.points.len());
         for point in &path.points {
-            self.world.set_time(point.time_s);
+            let time_s = point.time_s + offset_s;
+            self.world.set_time(time_s);
             for (index, column) in columns.iter().enumerate() {
                 if let Some(column) = column {
                     self.prices[index + 1] = point.prices[*column];
@@ -228,7 +238,7 @@ impl Demo {
                 &self.prices,
             )?;
             self.check_books()?;
-            steps.push(self.record(point.time_s, &work)?);
+            steps.push(self.record(time_s, &work)?);
             self.progress.inc(1);
         }
         Ok(steps)
@@ -300,6 +310,25 @@ impl Demo {
         Ok((standing, closed))
     }
 
+    /// Accounts still in liquidation, and the equity below zero that nobody has taken over, quote units.
+    fn unresolved(&self) -> Result<(usize, i64)> {
+        let (mut accounts, mut debt) = (0, 0);
+        for trader in &self.traders {
+            if self
+                .world
+                .read::<MarginAccount>(&trader.account)?
+                .in_liquidation()
+            {
+                let report = self
+                    .venue
+                    .assess(&self.world, &trader.account, Purpose::Liquidate)?;
+                accounts += 1;
+                debt += report.equity_mark.min(0).saturating_neg();
+            }
+        }
+        Ok((accounts, debt))
+    }
+
     fn insurance(&self) -> Result<u64> {
         let fund = self.venue.addresses.insurance_fund();
         cash(&self.world, &self.venue, &fund)
@@ -308,16 +337,22 @@ impl Demo {
     /// Everybody closes positions, settles, repays and withdraws everything. Returns withdrawals made and refused.
     fn leave(&mut self) -> Result<(usize, usize)> {
         self.start_progress("closing and withdrawing", self.traders.len() + 2);
-        let exits: Vec<Keypair> = self
-            .traders
-            .iter()
-            .map(|trader| trader.key.insecure_clone())
-            .chain([self.keeper.key.insecure_clone()])
-            .collect();
+        // Who is still in liquidation cannot leave.
+        let mut exits = Vec::new();
+        for trader in &self.traders {
+            if !self
+                .world
+                .read::<MarginAccount>(&trader.account)?
+                .in_liquidation()
+            {
+                exits.push(trader.key.insecure_clone());
+            }
+        }
+        exits.push(self.keeper.key.insecure_clone());
         for key in &exits {
             traders::close_all(&mut self.world, &self.venue, &self.maker, key, &self.prices)?;
         }
-        self.settle_everybody(&exits)?;
+        self.settle_everybody()?;
         self.check_books()?;
         let (mut done, mut failed) = (0, 0);
         // The maker leaves last: its tokens are what the others borrowed.
@@ -336,23 +371,30 @@ impl Demo {
         Ok((done, failed))
     }
 
-    /// Losers pay into the pools first, then winners take out of them.
-    fn settle_everybody(&mut self, exits: &[Keypair]) -> Result<()> {
-        let accounts: Vec<Pubkey> = exits
-            .iter()
-            .chain([&self.maker])
+    /// Settles every account twice: in the second round the losers have paid into the pools and the winners can be paid. What
+    /// accounts in liquidation owe becomes a loan, so that it is they who lack the money and not the winners.
+    fn settle_everybody(&mut self) -> Result<()> {
+        let institutions = [&self.keeper.key, &self.maker];
+        let accounts: Vec<Pubkey> = institutions
             .map(|key| self.venue.addresses.margin_account(&key.pubkey(), 0))
+            .into_iter()
+            .chain(self.traders.iter().map(|trader| trader.account))
             .collect();
-        for losers in [true, false] {
+        for _ in 0..2 {
             for account in &accounts {
                 for index in 1..self.prices.len() {
                     let state = self.world.read::<MarginAccount>(account)?;
-                    let Some(position) = state.position(&Venue::perpetual(index)) else {
+                    if state.position(&Venue::perpetual(index)).is_none() {
                         continue;
-                    };
-                    ensure!(position.base_lots == 0, "a position was left open");
-                    if (position.quote < 0) == losers {
-                        self.venue.settle(&mut self.world, account, index)?;
+                    }
+                    match self.venue.settle(&mut self.world, account, index) {
+                        Err(refusal)
+                            if !refusal.is(BallastError::SettlementPoolEmpty)
+                                && !refusal.is(BallastError::NothingToSettle) =>
+                        {
+                            return Err(refusal).context("settle_pnl");
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -395,7 +437,7 @@ impl Demo {
                 }
             }
         }
-        if failed == 0 {
+        if failed == 0 && self.world.read::<MarginAccount>(&account)?.is_empty() {
             let close = ballast_client::instructions::close_account(
                 &self.venue.addresses,
                 &key.pubkey(),
@@ -418,6 +460,14 @@ impl Demo {
         self.progress.reset();
         self.progress.set_length(len as u64);
         self.progress.set_message(message);
+    }
+}
+
+/// What turns a path's times into unix times.
+fn time_offset_s(path: &PricePath) -> i64 {
+    match path.points.first() {
+        Some(first) if first.time_s < UNIX_TIMES_FROM_S => RELATIVE_START_S,
+        _ => 0,
     }
 }
 
@@ -454,6 +504,11 @@ pub fn check(outcome: &Outcome) -> Result<()> {
             outcome.violations.join("; ")
         );
     }
+    ensure!(
+        summary.in_liquidation_at_the_end == 0,
+        "the insurance fund ran out: {} accounts are still in liquidation",
+        summary.in_liquidation_at_the_end
+    );
     ensure!(
         summary.withdrawals_failed == 0,
         "{} withdrawals were refused: {}",

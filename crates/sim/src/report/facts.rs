@@ -36,8 +36,14 @@ fn promises(recording: &Recording) -> [Fact; 3] {
             name: "Bad debt",
             figure: format::quote(summary.bad_debt_quote),
             unit: "USDC",
-            detail: "losses that nobody could carry".into(),
-            kept: Some(summary.bad_debt_quote == 0),
+            detail: match summary.bad_debt_quote {
+                0 => "no account ended below zero".into(),
+                _ => format!(
+                    "equity below zero, {} of it paid by the insurance fund",
+                    format::quote(summary.bad_debt_paid_quote)
+                ),
+            },
+            kept: Some(summary.bad_debt_quote <= summary.bad_debt_paid_quote),
         },
         Fact {
             name: "Conservation violations",

@@ -41,8 +41,12 @@ pub struct Summary {
     pub fully_closed: usize,
     /// Accounts that lost a part and were healthy again at the end.
     pub partially_liquidated_and_healthy: usize,
-    /// Losses that no account and not the insurance fund could carry.
+    /// Equity below zero of insolvent accounts, taken over or left.
     pub bad_debt_quote: i64,
+    /// The part of it that the insurance fund paid for.
+    pub bad_debt_paid_quote: i64,
+    /// Accounts still in liquidation after the last step.
+    pub in_liquidation_at_the_end: usize,
     /// The insurance fund's equity before the first step.
     pub insurance_start_quote: i64,
     /// The insurance fund's equity after the last step.

@@ -91,6 +91,8 @@ pub fn recording() -> Recording {
         fully_closed: 9,
         partially_liquidated_and_healthy: 54,
         bad_debt_quote: 0,
+        bad_debt_paid_quote: 0,
+        in_liquidation_at_the_end: 0,
         insurance_start_quote: 250_000_000_000,
         insurance_end_quote: (insurance * 1e6) as i64,
         conservation_violations: 0,

@@ -78,6 +78,14 @@ fn figures_of(summary: &Summary) -> Vec<(&'static str, String)> {
             format!("{} USDC", format::quote(summary.bad_debt_quote)),
         ),
         (
+            "  paid by the insurance fund",
+            format!("{} USDC", format::quote(summary.bad_debt_paid_quote)),
+        ),
+        (
+            "In liquidation at the end",
+            format::count(summary.in_liquidation_at_the_end),
+        ),
+        (
             "Conservation violations",
             format::count(summary.conservation_violations),
         ),

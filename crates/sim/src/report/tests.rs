@@ -9,6 +9,8 @@ const JSON_NAMES: [&str; 17] = [
     "fully_closed",
     "partially_liquidated_and_healthy",
     "bad_debt_quote",
+    "bad_debt_paid_quote",
+    "in_liquidation_at_the_end",
     "insurance_start_quote",
     "insurance_end_quote",
     "conservation_violations",

@@ -203,7 +203,9 @@ fn agree(
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {
         let cost = price.unsigned_abs();
-        require_gt!(available, 0, BallastError::InsuranceFundEmpty);
+        // A rest that pays for less than a dust account would only move rounding errors about.
+        let least = cost.min(parameters.dust_value.max(1));
+        require_gte!(available, least, BallastError::InsuranceFundEmpty);
         let affordable = (u128::from(available) << 32) / u128::from(cost);
         fraction_q32 = fraction_q32.min(u64::try_from(affordable).unwrap_or(u64::MAX));
         require_gt!(fraction_q32, 0, BallastError::InsuranceFundEmpty);

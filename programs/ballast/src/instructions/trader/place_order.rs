@@ -94,7 +94,9 @@ impl PlaceOrder<'_> {
         let held = account.lots(&market.terms);
         let reduces = held.signum() == -base_lots.signum();
         if args.reduce_only {
+            // However large it is, a fill takes no more of it than the position.
             require!(reduces, BallastError::WouldNotReduce);
+            return Ok(());
         }
         if reduces && base_lots.unsigned_abs() <= held.unsigned_abs() {
             return Ok(());
