@@ -240,7 +240,7 @@ pub fn decay_q32(elapsed_s: u64, half_life_s: u64) -> u64 {
     let one: u128 = 1 << 62;
     let mut power = one;
     for n in (1..=12u128).rev() {
-        power = one - (y * power >> 62) / n;
+        power = one - ((y * power) >> 62) / n;
     }
     ((power >> 30) as u64) >> halvings
 }

@@ -27,9 +27,9 @@ pub fn next_variance_q32(
     let ratio_q32 = price_ratio_q32(price, previous_price).max(1);
     let log_return = i128::from(ln_q32(ratio_q32).ok_or(Overflow)?);
     // |ln| <= 23 so the square is below 2^74 and times a year (2^25) below 2^99.
-    let annualised = ((log_return * log_return) as u128 >> 16) * u128::from(SECONDS_PER_YEAR)
-        / u128::from(elapsed_s)
-        >> 16;
+    let square_q48 = (log_return * log_return) as u128 >> 16;
+    let yearly_q48 = square_q48 * u128::from(SECONDS_PER_YEAR) / u128::from(elapsed_s);
+    let annualised = yearly_q48 >> 16;
     let sample = annualised.min(u128::from(VARIANCE_MAX_Q32));
     let keep = u128::from(decay_q32(elapsed_s, half_life_s).min(Q32_ONE));
     let mixed = u128::from(variance_q32) * keep + sample * (u128::from(Q32_ONE) - keep);

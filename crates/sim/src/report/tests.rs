@@ -1,6 +1,6 @@
 use super::*;
 
-const JSON_NAMES: [&str; 17] = [
+const JSON_NAMES: [&str; 19] = [
     "accounts",
     "transactions",
     "steps",

@@ -179,8 +179,8 @@ impl<'a, 'b> Assessment<'a, 'b> {
         }
         let mut directional = [0i64; UNDERLYINGS_MAX];
         let count = self.report.underlying_count;
-        for slot in 0..count {
-            directional[slot] = self.finish_underlying(slot)?;
+        for (slot, part) in directional.iter_mut().enumerate().take(count) {
+            *part = self.finish_underlying(slot)?;
         }
         let report = self.report;
         let parameters = &self.view.exchange.margin;
