@@ -3,6 +3,7 @@
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
+use ballast_client::args::OrderArgs;
 use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, Side, Tagged};
 use ballast_client::units::native;
@@ -195,6 +196,29 @@ impl Stage {
         let account = self.account(owner);
         let key = delegate.pubkey();
         self.patch::<MarginAccount>(&account, |account| account.delegate = key);
+    }
+
+    /// Places an order in the perpetual on an asset, in the owner's sub-account 0.
+    pub fn place(&self, owner: &Keypair, asset: usize, args: OrderArgs) -> Instruction {
+        let (terms, account) = (Venue::perpetual(asset), self.account(owner));
+        instructions::place_order(
+            &self.venue.addresses,
+            &terms,
+            &account,
+            &owner.pubkey(),
+            args,
+        )
+    }
+
+    /// Settles an account's profit or loss in the perpetual on an asset.
+    pub fn settle(&self, account: &Pubkey, asset: usize) -> Instruction {
+        let terms = Venue::perpetual(asset);
+        instructions::settle_pnl(&self.venue.addresses, &terms, &self.venue.mints[0], account)
+    }
+
+    /// Address of the perpetual on an asset.
+    pub fn market(&self, asset: usize) -> Pubkey {
+        self.venue.addresses.market(&Venue::perpetual(asset))
     }
 
     /// Puts whole USDC into the insurance fund.
