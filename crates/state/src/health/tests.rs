@@ -187,3 +187,22 @@ fn a_depeg_raises_all_margin() {
     board.prices[0].price.set(I80F48::from_num(0.90));
     assert!((margin(&board) / calm - 1.45).abs() < 1e-6);
 }
+
+#[test]
+fn a_price_apart_from_its_second_source_counts_as_stale() {
+    let (mut exchange, mut board) = world();
+    exchange.feeds[1].max_divergence_q32 = q32(0.02);
+    let (feed, other_feed) = (exchange.feeds[1], exchange.feeds[2]);
+    let mut other = board.prices[1];
+    let entry = &mut board.prices[1];
+    let validity = |entry: &mut PriceEntry, other: &PriceEntry| {
+        entry.compare(&feed, other, &other_feed, NOW);
+        entry.validity(&feed, NOW)
+    };
+    assert_eq!(validity(entry, &other), Validity::Fresh);
+    other.price.set(other.price.get() * I80F48::from_num(1.03));
+    assert_eq!(validity(entry, &other), Validity::Stale);
+    // A second source that is itself too old says nothing.
+    other.publish_time = NOW - 61;
+    assert_eq!(validity(entry, &other), Validity::Fresh);
+}
