@@ -1,0 +1,242 @@
+//! What people do on a venue, as ordinary transactions.
+
+use super::Venue;
+use crate::world::{Refusal, World};
+use anchor_lang::AnchorSerialize;
+use anchor_lang::prelude::{AccountMeta, Pubkey};
+use anchor_lang::solana_program::instruction::Instruction;
+use ballast_client::args::{FillArgs, OrderArgs};
+use ballast_client::instructions;
+use ballast_client::state::{MarginAccount, Side};
+use litesvm::types::TransactionMetadata;
+use oracle_stub::StubPrice;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+impl Venue {
+    /// A price as the stub takes it, published now.
+    pub fn stub_price(&self, world: &World, index: usize, dollars: f64) -> StubPrice {
+        const EXPONENT: i32 = -8;
+        let mantissa = (dollars * 1e8).round() as i64;
+        StubPrice {
+            id: self.feed_id(index),
+            price: mantissa,
+            confidence: (dollars * self.config.confidence * 1e8).round() as u64,
+            ema: mantissa,
+            exponent: EXPONENT,
+            publish_time: world.now(),
+            good: true,
+        }
+    }
+
+    /// The instruction that writes one token's Pyth account.
+    pub fn write_price(&self, world: &World, index: usize, price: &StubPrice) -> Instruction {
+        let program = self.config.assets[index].source.program();
+        let mut data = Vec::new();
+        price
+            .serialize(&mut data)
+            .expect("writing to memory does not fail");
+        Instruction {
+            program_id: program,
+            accounts: vec![
+                AccountMeta::new(self.price_account(index), false),
+                AccountMeta::new(world.payer.pubkey(), true),
+                AccountMeta::new_readonly(anchor_lang::system_program::ID, false),
+            ],
+            data,
+        }
+    }
+
+    /// Publishes prices of all tokens as Pyth accounts and refreshes the board with them.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn set_prices(&self, world: &mut World, dollars: &[f64]) -> Result<(), Refusal> {
+        let writes: Vec<Instruction> = (0..dollars.len())
+            .map(|index| {
+                self.write_price(world, index, &self.stub_price(world, index, dollars[index]))
+            })
+            .collect();
+        world.send(&writes, &[])?;
+        let accounts: Vec<Pubkey> = (0..dollars.len()).map(|i| self.price_account(i)).collect();
+        let refresh = instructions::refresh_prices(&self.addresses, &accounts);
+        world.send(&[refresh], &[]).map(|_| ())
+    }
+
+    /// Opens sub-account 0 of an owner.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn open_account(&self, world: &mut World, owner: &Keypair) -> Result<Pubkey, Refusal> {
+        let open =
+            instructions::open_account(&self.addresses, &owner.pubkey(), &world.payer.pubkey(), 0);
+        world.send(&[open], &[owner])?;
+        Ok(self.addresses.margin_account(&owner.pubkey(), 0))
+    }
+
+    /// Deposits from the owner's associated token account into sub-account 0.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn deposit(
+        &self,
+        world: &mut World,
+        owner: &Keypair,
+        asset: usize,
+        amount: u64,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let account = self.addresses.margin_account(&owner.pubkey(), 0);
+        self.deposit_into(world, owner, &account, asset, amount)
+    }
+
+    /// Deposits from the depositor's associated token account into any margin account.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn deposit_into(
+        &self,
+        world: &mut World,
+        depositor: &Keypair,
+        account: &Pubkey,
+        asset: usize,
+        amount: u64,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let mint = &self.mints[asset];
+        let source = World::token_address(&depositor.pubkey(), mint);
+        let deposit = instructions::deposit(
+            &self.addresses,
+            mint,
+            account,
+            &depositor.pubkey(),
+            &source,
+            amount,
+        );
+        world.send(&[deposit], &[depositor])
+    }
+
+    /// Withdraws from sub-account 0 to the owner's associated token account.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn withdraw(
+        &self,
+        world: &mut World,
+        owner: &Keypair,
+        asset: usize,
+        amount: u64,
+        allow_borrow: bool,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let mint = &self.mints[asset];
+        let withdraw = instructions::withdraw(
+            &self.addresses,
+            mint,
+            &self.addresses.margin_account(&owner.pubkey(), 0),
+            &owner.pubkey(),
+            &World::token_address(&owner.pubkey(), mint),
+            amount,
+            allow_borrow,
+        );
+        world.send(&[withdraw], &[owner])
+    }
+
+    /// Places an order in sub-account 0 and returns its number.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn place(
+        &self,
+        world: &mut World,
+        owner: &Keypair,
+        index: usize,
+        args: OrderArgs,
+    ) -> Result<u64, Refusal> {
+        let (place, id) = self.place_instruction(world, owner, index, args);
+        world.send(&[place], &[owner])?;
+        Ok(id)
+    }
+
+    fn place_instruction(
+        &self,
+        world: &World,
+        owner: &Keypair,
+        index: usize,
+        args: OrderArgs,
+    ) -> (Instruction, u64) {
+        let account = self.addresses.margin_account(&owner.pubkey(), 0);
+        let id = world
+            .read::<MarginAccount>(&account)
+            .map_or(0, |account| account.next_order_id);
+        let terms = Self::perpetual(index);
+        let place =
+            instructions::place_order(&self.addresses, &terms, &account, &owner.pubkey(), args);
+        (place, id)
+    }
+
+    /// A plain limit order.
+    pub fn limit(side: Side, price: u64, lots: u64) -> OrderArgs {
+        OrderArgs {
+            side: side as u8,
+            price,
+            lots,
+            client_id: 0,
+            expires_at: 0,
+            reduce_only: false,
+        }
+    }
+
+    /// Maker and taker place orders at one price and have them filled, all in one transaction.
+    ///
+    /// # Errors
+    /// The refusal; nothing stays behind then.
+    pub fn trade(
+        &self,
+        world: &mut World,
+        maker: &Keypair,
+        taker: &Keypair,
+        index: usize,
+        taker_order: OrderArgs,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let maker_order = OrderArgs {
+            side: 1 - taker_order.side,
+            reduce_only: false,
+            ..taker_order
+        };
+        let (place_maker, maker_order_id) =
+            self.place_instruction(world, maker, index, maker_order);
+        let (place_taker, taker_order_id) =
+            self.place_instruction(world, taker, index, taker_order);
+        let fill = instructions::fill_order(
+            &self.addresses,
+            &Self::perpetual(index),
+            &self.addresses.margin_account(&maker.pubkey(), 0),
+            &self.addresses.margin_account(&taker.pubkey(), 0),
+            None,
+            &world.payer.pubkey(),
+            FillArgs {
+                maker_order_id,
+                taker_order_id,
+                lots_max: taker_order.lots,
+            },
+        );
+        world.send(&[place_maker, place_taker, fill], &[maker, taker])
+    }
+
+    /// Settles one account's profit or loss in the perpetual on the `index`th token.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn settle(
+        &self,
+        world: &mut World,
+        account: &Pubkey,
+        index: usize,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let settle = instructions::settle_pnl(
+            &self.addresses,
+            &Self::perpetual(index),
+            &self.mints[0],
+            account,
+        );
+        world.send(&[settle], &[])
+    }
+}
