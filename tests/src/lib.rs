@@ -3,7 +3,7 @@
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
-use ballast_client::args::OrderArgs;
+use ballast_client::args::{FillArgs, OrderArgs};
 use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, Side, Tagged};
 use ballast_client::units::native;
@@ -206,6 +206,31 @@ impl Stage {
             &terms,
             &account,
             &owner.pubkey(),
+            args,
+        )
+    }
+
+    /// Fills two orders in the perpetual on an asset, each given by its owner and number; the payer is the filler and takes
+    /// no share.
+    pub fn fill(
+        &self,
+        asset: usize,
+        maker: (&Keypair, u64),
+        taker: (&Keypair, u64),
+        lots_max: u64,
+    ) -> Instruction {
+        let args = FillArgs {
+            maker_order_id: maker.1,
+            taker_order_id: taker.1,
+            lots_max,
+        };
+        instructions::fill_order(
+            &self.venue.addresses,
+            &Venue::perpetual(asset),
+            &self.account(maker.0),
+            &self.account(taker.0),
+            None,
+            &self.world.payer.pubkey(),
             args,
         )
     }
