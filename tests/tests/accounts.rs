@@ -1,4 +1,8 @@
 //! Margin accounts: opening and closing.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

@@ -1,4 +1,8 @@
 //! An exchange's beginning: from fresh accounts, once, with parameters within their bounds.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

@@ -1,4 +1,8 @@
 //! Assets: how the admin lists them, with every bound of their parameters and their feeds'.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

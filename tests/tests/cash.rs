@@ -1,4 +1,8 @@
 //! Deposits and withdrawals, loans and repayments.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

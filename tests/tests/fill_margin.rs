@@ -1,4 +1,8 @@
 //! Fills and margin: who may trade below initial margin, at stale prices, in liquidation, and only to reduce.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use ballast::error::BallastError;
 use ballast::events::LiquidationEnded;

@@ -1,4 +1,8 @@
 //! Fills: who trades with whom, at which price, for which fee, and who may still afford it.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -173,7 +177,7 @@ fn the_fillers_share_is_credited_to_his_account_in_the_market() {
         .unwrap();
     let (maker_rate, taker_rate, share) = rates(&stage);
     let fees = fee(33 * MARK, maker_rate) + fee(33 * MARK, taker_rate);
-    let credit = (fees as u128 * u128::from(share) >> 32) as i64;
+    let credit = ((fees as u128 * u128::from(share)) >> 32) as i64;
     let expected = Position {
         quote: credit,
         terms: Venue::perpetual(SOL),

@@ -1,4 +1,8 @@
 //! Underlyings and markets: how the admin lists them, with every bound of their parameters.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -91,7 +95,7 @@ fn a_listed_underlying_has_its_correlations_and_first_volatility() {
     assert_eq!(u128::from(state.volatility_q32), volatility);
     assert_eq!(
         u128::from(state.variance_q32),
-        volatility * volatility >> 32
+        (volatility * volatility) >> 32
     );
 
     let mut stage = Stage::new();

@@ -1,4 +1,8 @@
 //! Resting orders: placing and cancelling.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::solana_program::instruction::Instruction;
