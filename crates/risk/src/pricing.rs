@@ -105,6 +105,21 @@ impl Leg {
         }
     }
 
+    /// Log of strike over forward, Q32.
+    pub fn ln_strike_over_forward_q32(&self) -> i64 {
+        -self.ln_forward_over_strike_q32
+    }
+
+    /// Change of value per relative change of the forward, in forwards, without a move: `N(d1)` for a call, `-N(-d1)` for a put.
+    /// Q32.
+    pub fn delta_q32(&self, deviation: &Deviation) -> i64 {
+        let d1 = self.d1_q32(deviation);
+        match self.kind {
+            OptionKind::Call => cdf_q32(d1) as i64,
+            OptionKind::Put => -(cdf_q32(-d1) as i64),
+        }
+    }
+
     /// The unit of its values in forwards: the larger of 1 and strike over forward, Q32.
     pub fn scale_q32(&self) -> u64 {
         self.scale_q32
@@ -241,10 +256,7 @@ impl OptionInput {
         )?;
 
         let d1 = leg.d1_q32(&deviation);
-        let probability = match self.kind {
-            OptionKind::Call => i128::from(cdf_q32(d1)),
-            OptionKind::Put => -i128::from(cdf_q32(d1.saturating_neg())),
-        };
+        let probability = i128::from(leg.delta_q32(&deviation));
         let growth = from_q32(i128::from(forward_factor_q32(
             self.carry_q32,
             self.expiry_s,

@@ -19,8 +19,8 @@ pub enum VolatilityShock {
 /// One scenario of one underlying.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// The price move in thirds of the scan range.
-    pub move_thirds: i8,
+    /// Index of its price move in [`MOVES_THIRDS`].
+    pub move_index: u8,
     /// The shock to implied volatility.
     pub volatility: VolatilityShock,
     /// How much of the loss counts, Q32.
@@ -30,6 +30,9 @@ pub struct Scenario {
 /// Number of scenarios.
 pub const SCENARIO_COUNT: usize = 25;
 
+/// Every distinct price move of the scenarios, in thirds of the scan range.
+pub const MOVES_THIRDS: [i8; 11] = [0, 1, -1, 2, -2, 3, -3, 6, -6, 9, -9];
+
 /// The scenarios in the order in which reports number them.
 pub const SCENARIOS: [Scenario; SCENARIO_COUNT] = build();
 
@@ -37,32 +40,31 @@ pub const SCENARIOS: [Scenario; SCENARIO_COUNT] = build();
 pub const PRICE_FLOOR_Q32: u64 = Q32_ONE / 100;
 
 const fn build() -> [Scenario; SCENARIO_COUNT] {
-    const MOVES: [i8; 7] = [0, 1, -1, 2, -2, 3, -3];
     const SHOCKS: [VolatilityShock; 3] = [
         VolatilityShock::Down,
         VolatilityShock::Unchanged,
         VolatilityShock::Up,
     ];
-    const TAILS: [(i8, u64); 4] = [
-        (6, Q32_ONE / 2),
-        (-6, Q32_ONE / 2),
-        (9, Q32_ONE * 33 / 100),
-        (-9, Q32_ONE * 33 / 100),
+    const TAIL_WEIGHTS: [u64; 4] = [
+        Q32_ONE / 2,
+        Q32_ONE / 2,
+        Q32_ONE * 33 / 100,
+        Q32_ONE * 33 / 100,
     ];
     let mut all = [Scenario {
-        move_thirds: 0,
+        move_index: 0,
         volatility: VolatilityShock::Up,
         weight_q32: Q32_ONE,
     }; SCENARIO_COUNT];
     let mut i = 0;
     while i < 21 {
-        all[i].move_thirds = MOVES[i / 3];
+        all[i].move_index = (i / 3) as u8;
         all[i].volatility = SHOCKS[i % 3];
         i += 1;
     }
     while i < SCENARIO_COUNT {
-        all[i].move_thirds = TAILS[i - 21].0;
-        all[i].weight_q32 = TAILS[i - 21].1;
+        all[i].move_index = (i - 14) as u8;
+        all[i].weight_q32 = TAIL_WEIGHTS[i - 21];
         i += 1;
     }
     all
@@ -71,10 +73,15 @@ const fn build() -> [Scenario; SCENARIO_COUNT] {
 impl Scenario {
     /// The relative price move, Q32, at a scan range; never below -99%.
     pub fn move_q32(&self, range_q32: u64) -> i64 {
-        // Nine thirds of a range below 2^33 stay far from the limits of i64.
-        let range = range_q32.min(2 * Q32_ONE) as i64;
-        (range * i64::from(self.move_thirds) / 3).max(PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64)
+        move_q32(MOVES_THIRDS[usize::from(self.move_index)], range_q32)
     }
+}
+
+/// A move of so many thirds of a scan range as a relative price move, Q32; never below -99%.
+pub fn move_q32(thirds: i8, range_q32: u64) -> i64 {
+    // Nine thirds of a range below 2^33 stay far from the limits of i64.
+    let range = range_q32.min(2 * Q32_ONE) as i64;
+    (range * i64::from(thirds) / 3).max(PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64)
 }
 
 /// The worst scenario of one underlying.
@@ -143,9 +150,12 @@ mod tests {
     fn the_grid_is_the_documented_one() {
         let full = SCENARIOS.iter().filter(|s| s.weight_q32 == Q32_ONE).count();
         assert_eq!(full, 21);
-        assert!(SCENARIOS[21..].iter().all(|s| s.move_thirds.abs() >= 6));
-        assert_eq!(SCENARIOS[15].move_thirds, 3);
-        assert_eq!(SCENARIOS[18].move_thirds, -3);
+        let thirds = |index: usize| MOVES_THIRDS[usize::from(SCENARIOS[index].move_index)];
+        assert!((21..25).all(|index| thirds(index).abs() >= 6));
+        assert_eq!(
+            (thirds(15), thirds(18), thirds(21), thirds(24)),
+            (3, -3, 6, -9)
+        );
         // A range of 40% three times over stops at -99%.
         let fall = SCENARIOS[24].move_q32(Q32_ONE * 4 / 10);
         assert_eq!(fall, PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64);

@@ -4,7 +4,6 @@
 //! `vol = atm·(1 + skew·z + smile·z²)` with `z = ln(K/F)/(atm·√T)` clamped to ±3, then floor and cap.
 
 use crate::numbers::{Q32_ONE, SECONDS_PER_YEAR, exp_q32, ln_q32, sqrt_q32};
-use crate::pricing::deviation_q32;
 
 /// Number of tenors.
 pub const TENORS: usize = 6;
@@ -62,14 +61,14 @@ impl Surface {
         sqrt_q32((mixed.max(0) / i128::from(seconds)) as u64)
     }
 
-    /// Volatility at a log moneyness `ln(K/F)` (Q32), given the at-the-money level for its expiry.
+    /// Volatility at a log moneyness `ln(K/F)` (Q32), given the at-the-money level for its expiry and `atm·√T`.
     pub fn volatility_q32(
         &self,
         atm_q32: u64,
+        atm_deviation_q32: u64,
         ln_strike_over_forward_q32: i64,
-        seconds: u64,
     ) -> u64 {
-        let deviation = deviation_q32(atm_q32, seconds) as i64;
+        let deviation = i64::try_from(atm_deviation_q32).unwrap_or(i64::MAX);
         let limit = 3 * Q32_ONE as i64;
         // Beyond ±3 deviations z is clamped; below, |ln| < 2^37 keeps the product in 63 bits.
         let z = if deviation <= 0 || ln_strike_over_forward_q32.unsigned_abs() >> 37 != 0 {
@@ -168,7 +167,7 @@ mod tests {
         let atm = surface().at_the_money_q32(seconds);
         let s = 0.8 * (30f64 / 365.0).sqrt();
         let at =
-            |z: f64| float(surface().volatility_q32(atm, (z * s * 2f64.powi(32)) as i64, seconds));
+            |z: f64| float(surface().volatility_q32(atm, q32(s), (z * s * 2f64.powi(32)) as i64));
         assert!((at(0.0) - 0.8).abs() < 1e-8);
         assert!((at(-1.0) - 0.8 * 1.07).abs() < 1e-6);
         assert!((at(2.0) - 0.8 * (1.0 - 0.1 + 0.08)).abs() < 1e-6);
@@ -200,7 +199,7 @@ mod tests {
             let surface = Surface { atm_q32, skew_q32, smile_q32, floor_q32, cap_q32 };
             let atm = surface.at_the_money_q32(seconds);
             prop_assert!(atm <= VOLATILITY_MAX_Q32);
-            let _ = surface.volatility_q32(level, ln, seconds);
+            let _ = surface.volatility_q32(level, seconds, ln);
             let shocks = VolatilityShocks { up_q32: level, down_q32: floor_q32, exponents_q32: [cap_q32, level] };
             let [down, _, up] = shocks.factors_q32(seconds);
             prop_assert!(down >= Q32_ONE / 10 && up <= 5 * Q32_ONE);

@@ -6,6 +6,7 @@ use crate::{
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::numbers::sqrt_q32;
+use ballast_risk::surface::Surface;
 use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
 use fixed::types::I80F48;
 use solana_pubkey::Pubkey;
@@ -189,6 +190,19 @@ impl UnderlyingState {
         self.sample_price.set(price);
         self.sample_time = time;
         Ok(())
+    }
+
+    /// The posted surface, and whether it is stale at `now` (unix seconds).
+    pub fn surface(&self, underlying: &Underlying, now: i64) -> (Surface, bool) {
+        let surface = Surface {
+            atm_q32: self.atm_volatility_q32,
+            skew_q32: self.skew_q32,
+            smile_q32: self.smile_q32,
+            floor_q32: underlying.surface_floor_q32,
+            cap_q32: underlying.surface_cap_q32,
+        };
+        let age_s = now.saturating_sub(self.surface_time).max(0).unsigned_abs();
+        (surface, age_s > underlying.surface_max_age_s)
     }
 
     /// The scan range at the present volatility and price confidence, Q32.

@@ -7,6 +7,7 @@ use crate::{
 use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::liquidation::Auction;
 use ballast_risk::margin::Correlation;
+use ballast_risk::surface::VolatilityShocks;
 use ballast_risk::volatility::RangeParameters;
 use solana_pubkey::Pubkey;
 
@@ -228,10 +229,12 @@ layout! {
         pub surface_step_q32: u64,
         /// Seconds after which the surface counts as stale.
         pub surface_max_age_s: u64,
+        /// While the surface is stale, the at-the-money level is at least this times the realised volatility, Q32.
+        pub surface_stale_multiplier_q32: u64,
         /// Who posts the surface.
         pub surface_authority: Pubkey,
         /// Room.
-        pub reserved: [u64; 13],
+        pub reserved: [u64; 12],
         /// Its price feed, which gives the price of one base unit.
         pub feed: u8,
         /// Active, reduce-only or closing.
@@ -242,6 +245,15 @@ layout! {
 }
 
 impl Underlying {
+    /// The shocks to implied volatility in scenarios.
+    pub fn volatility_shocks(&self) -> VolatilityShocks {
+        VolatilityShocks {
+            up_q32: self.volatility_shock_up_q32,
+            down_q32: self.volatility_shock_down_q32,
+            exponents_q32: self.volatility_shock_exponents_q32,
+        }
+    }
+
     /// What turns its volatility into its scan range.
     pub fn range_parameters(&self) -> RangeParameters {
         RangeParameters {

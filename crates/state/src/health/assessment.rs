@@ -1,5 +1,6 @@
 //! Adds an account up into a report.
 
+use super::options::option_contingency;
 use super::{Purpose, Report, View, lot_mark};
 use crate::{MarketKind, NONE, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
 use ballast_risk::liquidation::buffer_margin;
@@ -8,18 +9,19 @@ use ballast_risk::margin::{
     with_haircut_ceil,
 };
 use ballast_risk::numbers::{mul_q32_ceil, signed_value_floor, value_ceil, value_floor};
-use ballast_risk::scenarios::scan_linear;
+use ballast_risk::scenarios::{linear_profit, scan, scan_linear};
+use ballast_risk::{Overflow, Q32_ONE};
 
-fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
+pub(super) fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
     *total = total.checked_add(value).ok_or(StateError::Overflow)?;
     Ok(())
 }
 
 /// A report in the making.
 pub(super) struct Assessment<'a, 'b> {
-    view: &'b View<'a>,
-    purpose: Purpose,
-    report: &'b mut Report,
+    pub(super) view: &'b View<'a>,
+    pub(super) purpose: Purpose,
+    pub(super) report: &'b mut Report,
     /// Sum of the sizes of values at stale prices.
     stale_value: i64,
 }
@@ -105,21 +107,28 @@ impl<'a, 'b> Assessment<'a, 'b> {
 
     /// Adds a position.
     pub(super) fn add_position(&mut self, position: &Position) -> Result<(), StateError> {
-        if position.terms.kind()? != MarketKind::Perpetual {
-            return Err(StateError::UnsupportedInstrument);
-        }
+        let kind = position.terms.kind()?;
         let slot = self.underlying_slot(position.terms.underlying)?;
         if position.base_lots == 0 {
             // Closed and not settled: no price is needed.
             add(&mut self.report.underlyings[slot].profit, position.quote)?;
             return self.add_value(position.quote, false);
         }
+        if matches!(kind, MarketKind::Call | MarketKind::Put) {
+            // Options are valued underlying by underlying afterwards, see `add_options`.
+            self.report.underlyings[slot].option_legs += 1;
+            return Ok(());
+        }
         let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
         let owned = position.base_lots >= 0;
         let usable = self
             .view
             .usable(entry, validity, self.purpose, owned, true)?;
-        let mark = lot_mark(usable.price, listed.lot_size)?;
+        let spot = lot_mark(usable.price, listed.lot_size)?;
+        let mark = match kind {
+            MarketKind::Future => self.view.forward(&position.terms, spot)?,
+            _ => spot,
+        };
         let value = signed_value_floor(position.base_lots, mark)?;
         let profit = value
             .checked_add(position.quote)
@@ -131,7 +140,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
         self.add_value(size, usable.stale)
     }
 
-    fn add_value(&mut self, value: i64, stale: bool) -> Result<(), StateError> {
+    pub(super) fn add_value(&mut self, value: i64, stale: bool) -> Result<(), StateError> {
         add(&mut self.report.gross_value, value.saturating_abs())?;
         if stale {
             add(&mut self.stale_value, value.saturating_abs())?;
@@ -208,25 +217,43 @@ impl<'a, 'b> Assessment<'a, 'b> {
     fn finish_underlying(&mut self, slot: usize) -> Result<i64, StateError> {
         let entry = &mut self.report.underlyings[slot];
         let listed = self.view.exchange.underlying(entry.underlying)?;
-        let scan = scan_linear(entry.delta, entry.range_q32)?;
-        entry.scan_loss = scan.loss;
-        entry.worst_scenario = scan.scenario;
-        entry.directional = directional_loss(entry.delta, entry.range_q32, scan.loss)?;
-        entry.size_contingency = size_contingency(
-            entry.delta,
-            listed.size_coefficient_q64,
-            listed.size_cap_q32,
-        )?;
+        let worst = if entry.option_legs == 0 {
+            scan_linear(entry.delta, entry.range_q32)?
+        } else {
+            let (delta, range, options) = (entry.delta, entry.range_q32, &entry.option_profits);
+            let mut profits = options.iter();
+            scan(|scenario| {
+                let linear = linear_profit(delta, range, scenario)?;
+                let options = profits.next().copied().unwrap_or_default();
+                linear.checked_add(options).ok_or(Overflow)
+            })?
+        };
+        let delta = entry
+            .delta
+            .checked_add(entry.option_delta)
+            .ok_or(StateError::Overflow)?;
+        entry.scan_loss = worst.loss;
+        entry.worst_scenario = worst.scenario;
+        entry.directional = directional_loss(delta, entry.range_q32, worst.loss)?;
+        entry.option_contingency = option_contingency(entry, listed)?;
+        entry.size_contingency =
+            size_contingency(delta, listed.size_coefficient_q64, listed.size_cap_q32)?;
         let entry = *entry;
         let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);
         add(&mut self.report.equity_mark, entry.profit)?;
         add(&mut self.report.equity_maintenance, entry.profit)?;
+        let discount = mul_q32_ceil(
+            entry.long_option_value,
+            listed.long_option_discount_q32.min(Q32_ONE),
+        )?;
         add(&mut self.report.equity_initial, entry.profit.min(cap))?;
+        add(&mut self.report.equity_initial, -discount)?;
         add(
             &mut self.report.residual_loss,
             entry.scan_loss - entry.directional.abs(),
         )?;
         add(&mut self.report.contingencies, entry.size_contingency)?;
+        add(&mut self.report.contingencies, entry.option_contingency)?;
         Ok(entry.directional)
     }
 }

@@ -5,6 +5,7 @@
 //! underlyings, adds contingencies, and compares with equity after haircuts. The [`Report`] keeps every intermediate.
 
 mod assessment;
+mod options;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -92,9 +93,11 @@ impl<'a> View<'a> {
             )?;
         }
         let positions = account.positions.iter().chain(further);
-        for position in positions.filter(|slot| !slot.is_free()) {
+        let used = positions.filter(|slot| !slot.is_free());
+        for position in used.clone() {
             assessment.add_position(position)?;
         }
+        assessment.add_options(used)?;
         assessment.finish()
     }
 

@@ -1,6 +1,7 @@
 //! The figures of one account.
 
 use crate::{StoredI80F48, UNDERLYINGS_MAX};
+use ballast_risk::scenarios::SCENARIO_COUNT;
 use bytemuck::Zeroable;
 
 /// One underlying's part of a report. Values in quote units.
@@ -12,8 +13,10 @@ pub struct UnderlyingReport {
     pub mark: StoredI80F48,
     /// Scan range, Q32.
     pub range_q32: u64,
-    /// Net delta: spot deposits and loans, perpetuals and futures.
+    /// Net delta of what is linear: spot deposits and loans, perpetuals and futures.
     pub delta: i64,
+    /// Net delta of options.
+    pub option_delta: i64,
     /// Profit of all positions.
     pub profit: i64,
     /// Worst weighted loss in the scenarios.
@@ -24,6 +27,16 @@ pub struct UnderlyingReport {
     pub directional: i64,
     /// Contingency for size.
     pub size_contingency: i64,
+    /// Minimum for net short options.
+    pub option_contingency: i64,
+    /// Value of the long options.
+    pub long_option_value: i64,
+    /// Net lots of calls and of puts.
+    pub option_lots: [i64; 2],
+    /// How many option positions there are.
+    pub option_legs: u8,
+    /// The options' profit in each scenario.
+    pub option_profits: [i64; SCENARIO_COUNT],
 }
 
 /// The margin of one account with every intermediate. Values in quote units.

@@ -1,7 +1,7 @@
 //! Tests of health on the host.
 
 use super::*;
-use crate::{MarketTerms, NONE};
+use crate::{MarketKind, MarketTerms, NONE};
 use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_box;
 
@@ -205,4 +205,132 @@ fn a_price_apart_from_its_second_source_counts_as_stale() {
     // A second source that is itself too old says nothing.
     other.publish_time = NOW - 61;
     assert_eq!(validity(entry, &other), Validity::Fresh);
+}
+
+/// Standard normal distribution function by Simpson's rule, independent of the engine's table.
+fn normal(x: f64) -> f64 {
+    let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let (steps, width) = (2_000, x / 2_000.0);
+    let inner: f64 = (1..steps)
+        .map(|i| density(f64::from(i) * width) * if i % 2 == 1 { 4.0 } else { 2.0 })
+        .sum();
+    0.5 + (density(0.0) + inner + density(x)) * width / 3.0
+}
+
+/// Undiscounted call on a forward, per unit.
+fn call(forward: f64, strike: f64, s: f64) -> f64 {
+    let d1 = (forward / strike).ln() / s + s / 2.0;
+    forward * normal(d1) - strike * normal(d1 - s)
+}
+
+/// [`world`] with a flat surface of 80% on SOL and shocks of +60% and -30% whatever the tenor.
+fn option_world() -> (Box<Exchange>, Box<Board>) {
+    let (mut exchange, mut board) = world();
+    let sol = &mut exchange.underlyings[0];
+    sol.volatility_shock_up_q32 = q32(0.6);
+    sol.volatility_shock_down_q32 = q32(0.3);
+    sol.surface_cap_q32 = q32(4.0);
+    sol.surface_max_age_s = 3_600;
+    sol.surface_stale_multiplier_q32 = q32(1.2);
+    sol.short_option_minimum_q32 = q32(0.01);
+    sol.long_option_discount_q32 = q32(0.1);
+    board.underlyings[0].atm_volatility_q32 = [q32(0.8); 6];
+    board.underlyings[0].surface_time = NOW;
+    (exchange, board)
+}
+
+const MONTH_S: i64 = 30 * 86_400;
+
+fn option(account: &mut MarginAccount, kind: MarketKind, strike: u64, lots: i64) {
+    let terms = MarketTerms {
+        expiry: NOW + MONTH_S,
+        strike: strike * 10_000,
+        underlying: 0,
+        kind: kind as u8,
+        padding: [0; 6],
+    };
+    *account.position_mut(&terms).unwrap() = Position {
+        base_lots: lots,
+        terms,
+        ..Position::default()
+    };
+}
+
+#[test]
+fn a_short_call_is_margined_at_its_worst_scenario() {
+    let (exchange, board) = option_world();
+    let mut account = MarginAccount::zeroed();
+    // Short 10 calls at 275 with SOL at 250.
+    option(&mut account, MarketKind::Call, 275, -1_000);
+    let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+    let s = |days: f64, factor: f64| 0.8 * factor * (days / 365.0).sqrt();
+    let now = call(250.0, 275.0, s(30.0, 1.0));
+    let worst = [(1.1, 1.0), (1.2, 0.5), (1.3, 0.33)]
+        .map(|(level, weight)| weight * (call(250.0 * level, 275.0, s(29.0, 1.6)) - now))
+        .into_iter()
+        .fold(0.0, f64::max);
+    let entry = &report.underlyings[0];
+    let dollars = |value: i64| value as f64 / 1e6;
+    assert!((dollars(entry.profit) + 10.0 * now).abs() < 1e-3);
+    assert!(
+        (dollars(entry.scan_loss) - 10.0 * worst).abs() < 1e-2,
+        "{} {worst}",
+        entry.scan_loss
+    );
+    assert_eq!(usize::from(entry.worst_scenario), 17);
+    let delta = normal((250.0f64 / 275.0).ln() / s(30.0, 1.0) + s(30.0, 1.0) / 2.0);
+    assert!((dollars(entry.option_delta) + 2_500.0 * delta).abs() < 1e-2);
+    assert_eq!(entry.option_contingency, 25_000_000);
+}
+
+#[test]
+fn deposits_perpetuals_and_futures_hedge_options() {
+    let (exchange, board) = option_world();
+    let margin = |hedge: fn(&mut MarginAccount)| {
+        let mut account = MarginAccount::zeroed();
+        option(&mut account, MarketKind::Call, 275, -1_000);
+        hedge(&mut account);
+        assess(&exchange, &board, &account, Purpose::AddRisk)
+            .unwrap()
+            .maintenance_margin
+    };
+    let naked = margin(|_| {});
+    for hedged in [
+        margin(|account| deposit(account, 1, 5_000_000_000)),
+        margin(|account| perpetual(account, 0, 500, 0)),
+        margin(|account| option(account, MarketKind::Call, 300, 1_000)),
+    ] {
+        assert!(hedged < naked * 7 / 10, "{hedged} {naked}");
+    }
+}
+
+#[test]
+fn long_options_lose_at_most_their_value_and_count_less_initially() {
+    let (exchange, board) = option_world();
+    let mut account = MarginAccount::zeroed();
+    option(&mut account, MarketKind::Put, 250, 1_000);
+    let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+    let entry = &report.underlyings[0];
+    assert!(entry.scan_loss > 0 && entry.scan_loss <= entry.profit);
+    assert_eq!(entry.long_option_value, entry.profit);
+    assert!((report.equity_maintenance - report.equity_initial - entry.profit / 10).abs() <= 1);
+    assert_eq!(entry.option_contingency, 0);
+}
+
+#[test]
+fn a_stale_surface_follows_realised_volatility() {
+    let (exchange, mut board) = option_world();
+    let mut account = MarginAccount::zeroed();
+    option(&mut account, MarketKind::Call, 275, -1_000);
+    board.underlyings[0].volatility_q32 = q32(1.5);
+    let value = |board: &Board| {
+        assess(&exchange, board, &account, Purpose::AddRisk)
+            .unwrap()
+            .underlyings[0]
+            .profit as f64
+            / -1e7
+    };
+    assert!((value(&board) - call(250.0, 275.0, 0.8 * (30f64 / 365.0).sqrt())).abs() < 1e-4);
+    board.underlyings[0].surface_time = NOW - 3_601;
+    assert!((value(&board) - call(250.0, 275.0, 1.8 * (30f64 / 365.0).sqrt())).abs() < 1e-4);
 }

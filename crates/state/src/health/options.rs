@@ -1,0 +1,231 @@
+//! Options in a report: full revaluation of every leg in every scenario.
+
+use super::assessment::{Assessment, add};
+use super::{UnderlyingReport, View, lot_mark};
+use crate::{MarketKind, MarketTerms, Position, StateError, Underlying};
+use ballast_risk::Q32_ONE;
+use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, value_floor};
+use ballast_risk::pricing::{
+    Deviation, Leg, OptionKind, PriceMove, forward_factor_q32, sqrt_years_q32,
+};
+use ballast_risk::scenarios::{MOVES_THIRDS, SCENARIOS, move_q32};
+use ballast_risk::surface::{LOOK_AHEAD_S, Surface};
+use ballast_risk::volatility::price_ratio_q32;
+use fixed::types::I80F48;
+
+/// Largest unit of a leg, quote units: keeps the products of [`scaled`] in 64 bits.
+const UNIT_MAX: u64 = 1 << 60;
+
+/// What all legs of one underlying share.
+struct Chain<'a> {
+    listed: &'a Underlying,
+    surface: Surface,
+    /// At-the-money level that a stale surface must not go below, Q32.
+    atm_least_q32: u64,
+    carry_q32: i64,
+    moves: [PriceMove; MOVES_THIRDS.len()],
+    now: i64,
+}
+
+/// What all legs of one expiry share.
+#[derive(Clone, Copy)]
+struct Tenor {
+    expiry: i64,
+    forward_factor_q32: u64,
+    atm_q32: u64,
+    atm_deviation_q32: u64,
+    root_now_q32: u64,
+    /// Factors on volatility times the root of the time that is left after the look-ahead, per shock.
+    shocked_roots_q32: [u64; 3],
+}
+
+fn mul_q32(a: u64, b: u64) -> u64 {
+    u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
+}
+
+/// `unit × value` with the value in Q30, at most 2^32 in size, and the unit at most [`UNIT_MAX`]; rounded down.
+#[inline]
+fn scaled(unit: i64, value_q30: i64) -> i64 {
+    let (whole, part) = (unit >> 30, unit & ((1 << 30) - 1));
+    whole
+        .wrapping_mul(value_q30)
+        .wrapping_add(part.wrapping_mul(value_q30) >> 30)
+}
+
+impl Chain<'_> {
+    fn tenor(&self, expiry: i64) -> Tenor {
+        let seconds = expiry.saturating_sub(self.now).max(0).unsigned_abs();
+        let atm_q32 = self
+            .surface
+            .at_the_money_q32(seconds)
+            .max(self.atm_least_q32);
+        let root_now_q32 = sqrt_years_q32(seconds);
+        let root_ahead_q32 = sqrt_years_q32(seconds.saturating_sub(LOOK_AHEAD_S));
+        let shocks = self.listed.volatility_shocks().factors_q32(seconds);
+        Tenor {
+            expiry,
+            forward_factor_q32: forward_factor_q32(self.carry_q32, seconds),
+            atm_q32,
+            atm_deviation_q32: mul_q32(atm_q32, root_now_q32),
+            root_now_q32,
+            shocked_roots_q32: shocks.map(|factor| mul_q32(factor, root_ahead_q32)),
+        }
+    }
+}
+
+impl<'a> Assessment<'a, '_> {
+    /// Adds the options among `positions`, underlying by underlying.
+    pub(super) fn add_options<'p>(
+        &mut self,
+        positions: impl Iterator<Item = &'p Position> + Clone,
+    ) -> Result<(), StateError> {
+        for slot in 0..self.report.underlying_count {
+            let entry = &self.report.underlyings[slot];
+            if entry.option_legs == 0 {
+                continue;
+            }
+            let underlying = entry.underlying;
+            let chain = self.view.chain(underlying, entry.range_q32)?;
+            let mut tenor: Option<Tenor> = None;
+            for position in positions.clone() {
+                let kind = match position.terms.kind()? {
+                    MarketKind::Call => OptionKind::Call,
+                    MarketKind::Put => OptionKind::Put,
+                    MarketKind::Perpetual | MarketKind::Future => continue,
+                };
+                if position.terms.underlying != underlying || position.base_lots == 0 {
+                    continue;
+                }
+                let shared = match tenor {
+                    Some(shared) if shared.expiry == position.terms.expiry => shared,
+                    _ => *tenor.insert(chain.tenor(position.terms.expiry)),
+                };
+                self.add_leg(slot, position, kind, &chain, &shared)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_leg(
+        &mut self,
+        slot: usize,
+        position: &Position,
+        kind: OptionKind,
+        chain: &Chain,
+        tenor: &Tenor,
+    ) -> Result<(), StateError> {
+        let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
+        let is_call = kind == OptionKind::Call;
+        let gains_from_rise = (position.base_lots > 0) == is_call;
+        let usable = self
+            .view
+            .usable(entry, validity, self.purpose, gains_from_rise, true)?;
+        let spot = lot_mark(usable.price, listed.lot_size)?;
+        let forward = by_factor(spot, tenor.forward_factor_q32)?;
+        let strike = I80F48::from_num(position.terms.strike);
+        let leg = Leg::new(kind, price_ratio_q32(strike, forward));
+        let volatility = chain.surface.volatility_q32(
+            tenor.atm_q32,
+            tenor.atm_deviation_q32,
+            leg.ln_strike_over_forward_q32(),
+        );
+        let now = Deviation::new(mul_q32(volatility, tenor.root_now_q32));
+        let ahead = tenor
+            .shocked_roots_q32
+            .map(|root| Deviation::new(mul_q32(volatility, root)));
+
+        let notional = value_floor(position.base_lots.unsigned_abs(), forward)?;
+        let unit = mul_q32_floor(notional, leg.scale_q32())?;
+        if unit.unsigned_abs() > UNIT_MAX {
+            return Err(StateError::Overflow);
+        }
+        let sign = position.base_lots.signum();
+        let unit = unit * sign;
+        let value_now = leg.value_q30(&PriceMove::NONE, &now);
+        let value = scaled(unit, value_now);
+        let delta = mul_q32_floor(notional, leg.delta_q32(&now).unsigned_abs())?;
+        let delta = if gains_from_rise { delta } else { -delta };
+        let profit = value
+            .checked_add(position.quote)
+            .ok_or(StateError::Overflow)?;
+
+        let report = &mut self.report.underlyings[slot];
+        add(&mut report.profit, profit)?;
+        add(&mut report.option_delta, delta)?;
+        add(
+            &mut report.option_lots[usize::from(!is_call)],
+            position.base_lots,
+        )?;
+        if sign > 0 {
+            add(&mut report.long_option_value, value)?;
+        }
+        for (total, scenario) in report.option_profits.iter_mut().zip(&SCENARIOS) {
+            let price_move = &chain.moves[usize::from(scenario.move_index)];
+            let deviation = &ahead[scenario.volatility as usize];
+            let change = leg.value_q30(price_move, deviation) - value_now;
+            add(total, scaled(unit, change))?;
+        }
+        self.add_value(
+            value.saturating_abs().max(profit.saturating_abs()),
+            usable.stale,
+        )
+    }
+}
+
+/// A price times a Q32 factor.
+fn by_factor(price: I80F48, factor_q32: u64) -> Result<I80F48, StateError> {
+    price
+        .checked_mul(I80F48::from_bits(i128::from(factor_q32) << 16))
+        .ok_or(StateError::Overflow)
+}
+
+/// The minimum for net short options: calls and puts apart, so many lots times the mark times the configured fraction.
+pub(super) fn option_contingency(
+    entry: &UnderlyingReport,
+    listed: &Underlying,
+) -> Result<i64, StateError> {
+    let mut total = 0;
+    for lots in entry.option_lots {
+        let short = lots.min(0).unsigned_abs();
+        let notional = value_floor(short, entry.mark.get())?;
+        let least = mul_q32_ceil(notional, listed.short_option_minimum_q32.min(Q32_ONE))?;
+        add(&mut total, least)?;
+    }
+    Ok(total)
+}
+
+impl<'a> View<'a> {
+    /// What the legs on an underlying share, with the price moves of its scan range.
+    fn chain(&self, underlying: u8, range_q32: u64) -> Result<Chain<'a>, StateError> {
+        let listed = self.exchange.underlying(underlying)?;
+        let state = self
+            .board
+            .underlyings
+            .get(usize::from(underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        let (surface, is_stale) = state.surface(listed, self.now);
+        let realised = mul_q32(state.volatility_q32, listed.surface_stale_multiplier_q32);
+        Ok(Chain {
+            listed,
+            surface,
+            atm_least_q32: if is_stale { realised } else { 0 },
+            carry_q32: state.carry_q32,
+            moves: MOVES_THIRDS.map(|thirds| {
+                let factor = Q32_ONE as i64 + move_q32(thirds, range_q32);
+                PriceMove::new(factor.max(0).unsigned_abs())
+            }),
+            now: self.now,
+        })
+    }
+
+    /// The forward of a dated instrument, from its underlying's mark: `F = S·(1 + c·T)`.
+    pub(super) fn forward(&self, terms: &MarketTerms, spot: I80F48) -> Result<I80F48, StateError> {
+        let state = self
+            .board
+            .underlyings
+            .get(usize::from(terms.underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        let seconds = terms.expiry.saturating_sub(self.now).max(0).unsigned_abs();
+        by_factor(spot, forward_factor_q32(state.carry_q32, seconds))
+    }
+}
