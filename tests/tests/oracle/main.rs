@@ -1,5 +1,6 @@
 //! What the board takes from Pyth accounts, and what a price on it is good for.
 
+mod divergence;
 mod pyth;
 mod recorded;
 mod refusals;

@@ -162,9 +162,13 @@ fn prices_out_of_time() {
             });
             refresh_instruction(stage, &[key])
         };
-        for time in [published - 1, 0, -1, i64::MIN] {
+        for time in [published - 1, published - 120] {
             let older = at(&mut stage, time);
             stage.refused(&[older], &[], BallastError::PriceReplayed);
+        }
+        for time in [published - 121, 0, -1, i64::MIN] {
+            let older = at(&mut stage, time);
+            stage.refused(&[older], &[], BallastError::PriceTooOld);
         }
         for time in [published + 11, i64::MAX] {
             let future = at(&mut stage, time);

@@ -150,6 +150,9 @@ impl Scene {
         let stage = &mut self.stage;
         stage.world.advance(121);
         let mut fresh = vec![0, ETH, BTC];
+        if matches!(state, "fresh" | "wide" | "divergent") {
+            stage.prices[SOL] = 191.0;
+        }
         let mut prices: Vec<_> = (0..4)
             .map(|i| stage.venue.stub_price(&stage.world, i, stage.prices[i]))
             .collect();
@@ -157,7 +160,7 @@ impl Scene {
             "fresh" | "divergent" => fresh.push(SOL),
             "wide" => {
                 // 3% where the feed allows 2%.
-                prices[SOL].confidence = 600_000_000;
+                prices[SOL].confidence = 573_000_000;
                 fresh.push(SOL);
             }
             _ => {}
@@ -212,7 +215,7 @@ impl Scene {
             vec![withdraw],
         );
 
-        // Loans of 10 SOL. At 200 and a range of 16% they need 2,580 USDC, at 200 + 2·6 they need 2,735.
+        // Loans of 10 SOL. At the slow price of 200 and a range of 16% they need 2,562 USDC, at 191 + 2·5.73 they need 2,612.
         let borrowers = [0, 1, 2, 3].map(|_| {
             let key = self.trader(10_000.0);
             let borrow = self.withdraw(&key, SOL, 10.0);
@@ -225,7 +228,7 @@ impl Scene {
         let withdraw = self.withdraw(careful, 0, 7_200.0);
         let expected = [fresh, None, stale, stale, never];
         self.line("withdraw with a loan", expected, &[careful], vec![withdraw]);
-        let withdraw = self.withdraw(bold, 0, 7_350.0);
+        let withdraw = self.withdraw(bold, 0, 7_410.0);
         let expected = [fresh, refused, stale, stale, never];
         self.line("withdraw close to it", expected, &[bold], vec![withdraw]);
         let borrow = self.withdraw(borrows, SOL, 1.0);
@@ -320,8 +323,8 @@ impl Scene {
                 self.buy(&key, ETH, 1.0);
                 key
             });
-        // Long 100 SOL with 2,900 USDC: below its margin of 3,200 at 200 ± 6, above that of 3,296 at 206.
-        let edge = self.trader(2_910.0);
+        // Long 100 SOL with 2,690 USDC: below its margin at 191, above it at 191 + 5.73.
+        let edge = self.trader(2_700.0);
         self.buy(&edge, SOL, 100.0);
         self.stage.set_price(ETH, 3_600.0);
 
@@ -332,8 +335,9 @@ impl Scene {
             let flag = start(self.stage.account(key));
             self.stage.world.send(&flag, &[]).unwrap();
         }
-        let held_up = [None, None, stale, stale, never];
-        let too_small = [None, None, None, None, never];
+        // A deposit that never had a price counts nothing and stays where it is.
+        let held_up = [None, None, stale, stale, None];
+        let too_small = ALWAYS;
         for (what, expected, key) in [
             ("start a liquidation", held_up, &large),
             ("start with little of it", too_small, &small),
@@ -359,8 +363,7 @@ impl Scene {
             );
             self.line(what, expected, &[&taker], vec![liquidate]);
         }
-        let safe = Some(NotLiquidatable);
-        let expected = [safe, safe, stale, stale, never];
+        let expected = [None, Some(NotLiquidatable), stale, stale, never];
         let start = start(self.stage.account(&edge));
         self.line("start at the edge", expected, &[], start);
     }
@@ -393,7 +396,7 @@ fn the_table_of_the_documentation() {
 #[test]
 fn an_uncertain_price_counts_at_the_edge_in_favour_of_a_liquidated_account() {
     let mut scene = Scene::new();
-    let edge = scene.trader(2_910.0);
+    let edge = scene.trader(2_700.0);
     scene.buy(&edge, SOL, 100.0);
     scene.enter("wide");
     let account = scene.stage.account(&edge);
@@ -403,10 +406,10 @@ fn an_uncertain_price_counts_at_the_edge_in_favour_of_a_liquidated_account() {
     };
     let (middle, edge) = (report(Purpose::ReduceRisk), report(Purpose::Liquidate));
     assert!(middle.is_liquidatable() && !edge.is_liquidatable());
-    // 100 SOL at 200 and at 206; range 10% + 2·3%.
+    // 100 SOL at 191 with a range of 10% + 2·3%, and at 191 + 5.73 with one of 10%.
     let near = |value: i64, dollars: f64| (value - native(dollars, 6) as i64).abs() < 100;
-    assert!(near(middle.equity_maintenance, 2_900.0));
-    assert!(near(edge.equity_maintenance, 3_500.0));
-    assert!(near(middle.maintenance_margin, 3_200.0));
-    assert!(near(edge.maintenance_margin, 3_296.0));
+    assert!(near(middle.equity_maintenance, 1_790.0));
+    assert!(near(edge.equity_maintenance, 2_363.0));
+    assert!(near(middle.maintenance_margin, 19_100.0 * 0.16));
+    assert!(near(edge.maintenance_margin, 1_967.3));
 }

@@ -1,6 +1,6 @@
 //! Realised volatility, the scan range that follows it, and the slow price, against the formulas in double precision.
 
-use crate::pyth::entry;
+use crate::pyth::{entry, refresh};
 use ballast_client::state::UnderlyingState;
 use ballast_client::state::health::Purpose;
 use ballast_client::units::{from_q32, native};
@@ -23,14 +23,17 @@ struct Model {
     variance: f64,
     sample: (i64, f64),
     slow: f64,
-    published: i64,
+    /// Time and price of the last update.
+    last: (i64, f64),
 }
 
 impl Model {
     fn see(&mut self, time: i64, price: f64) {
-        let keep = (-((time - self.published) as f64) / SLOW_HALF_LIFE_S).exp2();
-        self.slow = self.slow * keep + price * (1.0 - keep);
-        self.published = time;
+        // The price that stood gets the weight of the time it stood.
+        let (published, stood) = self.last;
+        let keep = (-((time - published) as f64) / SLOW_HALF_LIFE_S).exp2();
+        self.slow = self.slow * keep + stood * (1.0 - keep);
+        self.last = (time, price);
         let (sampled, previous) = self.sample;
         let elapsed = (time - sampled) as f64;
         if time - sampled < INTERVAL_S {
@@ -71,7 +74,7 @@ fn both_follow_the_formulas() {
         variance: 0.8 * 0.8,
         sample: (START, 200.0),
         slow: 200.0,
-        published: START,
+        last: (START, 200.0),
     };
     // A calm hour, a crash, updates within the interval, a pause, a recovery.
     let mut steps: Vec<(i64, f64)> = (0..60)
@@ -115,6 +118,25 @@ fn both_follow_the_formulas() {
 }
 
 #[test]
+fn an_uncertain_price_is_no_sample() {
+    let mut stage = Stage::new();
+    let before = realised(&stage);
+    stage.world.advance(60);
+    let mut price = stage.venue.stub_price(&stage.world, SOL, 150.0);
+    price.confidence = price.price.unsigned_abs() / 20;
+    let write = stage.venue.write_price(&stage.world, SOL, &price);
+    stage.world.send(&[write], &[]).unwrap();
+    let key = stage.venue.price_account(SOL);
+    refresh(&mut stage, &[key]);
+    let wide = realised(&stage);
+    assert_eq!(bytemuck::bytes_of(&before), bytemuck::bytes_of(&wide));
+    stage.world.advance(1);
+    stage.set_price(SOL, 150.0);
+    assert_eq!(realised(&stage).sample_time, START + 61);
+    assert!(realised(&stage).variance_q32 > before.variance_q32);
+}
+
+#[test]
 fn a_spike_hardly_moves_what_initial_margin_counts() {
     let mut stage = Stage::new();
     let holder = stage.trader(1, 1.0);
@@ -132,10 +154,14 @@ fn a_spike_hardly_moves_what_initial_margin_counts() {
     stage.set_price(SOL, 400.0);
     let (mark, initial) = equity(&stage);
     assert!(native(40_001.0, 6).abs_diff(mark as u64) <= 1);
-    // 30 s of a half-life of an hour leave 99.4% of the old price; the range, and with it the haircut, has not moved yet.
-    assert!(initial < before + before / 100, "{before} {initial}");
-    // Downwards it is the price itself that counts.
+    // Nothing at all at first, and hardly anything after 20 s of a half-life of an hour.
+    assert_eq!(initial, before);
     stage.world.advance(20);
+    stage.set_price(SOL, 400.0);
+    let (_, later) = equity(&stage);
+    assert!(later > before && later < before + before / 200, "{later}");
+    // Downwards it is the price itself that counts.
+    stage.world.advance(5);
     stage.set_price(SOL, 100.0);
     let (mark, initial) = equity(&stage);
     assert!(native(10_001.0, 6).abs_diff(mark as u64) <= 1);
