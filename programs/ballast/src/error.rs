@@ -64,9 +64,7 @@ pub enum BallastError {
     ParameterOutOfBounds,
     #[msg("The table of the exchange is full")]
     TableFull,
-    #[msg(
-        "The first asset is the quote asset: 6 decimals, no haircuts, no underlying, a feed of its own"
-    )]
+    #[msg("The first asset is the quote asset: 6 decimals, no haircuts, no underlying")]
     InvalidQuoteAsset,
     #[msg("Mints with extensions cannot be listed yet")]
     MintExtensionsNotSupported,

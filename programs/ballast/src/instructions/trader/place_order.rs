@@ -87,7 +87,7 @@ impl PlaceOrder<'_> {
     }
 
     /// The account must be able to afford the order filled whole at its price, unless that only reduces.
-    fn check_margin(&self, args: &OrderArgs, view: &View) -> Result<()> {
+    fn check_margin(&self, args: &OrderArgs, view: &View, report: &mut Report) -> Result<()> {
         let (base_lots, quote) = args.fill()?;
         let market = self.market.load()?;
         let account = self.margin_account.load()?;
@@ -107,8 +107,7 @@ impl PlaceOrder<'_> {
             terms: market.terms,
             ..Position::default()
         };
-        let mut report = Report::boxed();
-        view.assess_with(&account, &[filled], Purpose::AddRisk, &mut report)
+        view.assess_with(&account, &[filled], Purpose::AddRisk, report)
             .coded()?;
         require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
         Ok(())
@@ -124,14 +123,15 @@ impl PlaceOrder<'_> {
             now: clock.unix_timestamp,
         };
         let key = ctx.accounts.margin_account.key();
+        let mut report = Report::boxed();
         end_if_recovered(
             &view,
             &mut *ctx.accounts.margin_account.load_mut()?,
             &key,
-            &mut Report::boxed(),
+            &mut report,
         );
         ctx.accounts.validate(&args, &view)?;
-        ctx.accounts.check_margin(&args, &view)?;
+        ctx.accounts.check_margin(&args, &view, &mut report)?;
 
         let terms = ctx.accounts.market.load()?.terms;
         let mut account = ctx.accounts.margin_account.load_mut()?;
