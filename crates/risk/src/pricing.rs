@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn worked_example_of_the_documentation() {
-        // A week, 80% volatility, spot 100, call at 110: s = 0.8·√(7/365) = 0.110790.
+        // A week, 80% volatility, spot 100, call at 110: s = 0.8·√(7/365) = 0.110788, value 1.25319.
         let input = OptionInput {
             kind: OptionKind::Call,
             spot: I80F48::from_num(100),
