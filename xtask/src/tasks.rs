@@ -31,11 +31,16 @@ pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 /// Builds, then runs the demo, compiled like the tests: their dependencies, the whole VM, serve it too.
 pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     build(workspace, &[])?;
-    run(in_workspace(
-        workspace,
-        &["run", "--package", "ballast-sim", "--bin", "demo", "--"],
-    )
-    .args(arguments))
+    // From where the user stands, so that his paths mean what he thinks.
+    let mut command = cargo();
+    command
+        .args(["run", "--package", "ballast-sim", "--bin", "demo"])
+        .arg("--manifest-path")
+        .arg(workspace.root.join("Cargo.toml"))
+        .arg("--")
+        .args(arguments)
+        .env(DEPLOY_VARIABLE, workspace.deploy());
+    run(&mut command)
 }
 
 /// Checks formatting and lints.

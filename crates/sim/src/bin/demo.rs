@@ -24,9 +24,9 @@ struct Arguments {
     /// A CSV file to replay: a header `time,SOL,ETH,BTC` (any of the three), then seconds and prices in US dollars.
     #[arg(long)]
     path: Option<PathBuf>,
-    /// Folder for report.html and report.json.
-    #[arg(long, default_value = "target/demo")]
-    output: PathBuf,
+    /// Folder for report.html and report.json; target/demo of the repository by default.
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -47,8 +47,15 @@ fn main() -> Result<()> {
             progress: true,
         },
     )?;
-    report::write(&outcome.recording, &arguments.output)?;
+    let output = arguments.output.unwrap_or_else(default_output);
+    report::write(&outcome.recording, &output)?;
     println!("{}", report::summary_table(&outcome.recording.summary));
-    println!("Report: {}", arguments.output.join("report.html").display());
+    println!("Report: {}", output.join("report.html").display());
     demo::check(&outcome)
+}
+
+fn default_output() -> PathBuf {
+    let repository = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let repository = repository.canonicalize().unwrap_or(repository);
+    repository.join("target/demo")
 }
