@@ -3,6 +3,20 @@
 use ballast_sim::demo::{Options, check, run};
 use ballast_sim::path::PricePath;
 
+/// Ceilings of compute units, each beside the most that the demo has measured with 200 accounts.
+const CEILINGS: [(&str, u64); 10] = [
+    ("CloseAccount", 2_000),      // 1,612
+    ("Deposit", 12_000),          // 9,650
+    ("FillOrder", 55_000),        // 48,076
+    ("Liquidate", 72_000),        // 62,837
+    ("OpenAccount", 25_000),      // 17,013, which grows with the search for a bump
+    ("PlaceOrder", 20_000),       // 15,222
+    ("RefreshPrices", 30_000),    // 21,499 for four feeds
+    ("SettlePnl", 6_000),         // 4,784
+    ("StartLiquidation", 16_000), // 12,967
+    ("Withdraw", 20_000),         // 16,183
+];
+
 fn options(seed: u64) -> Options {
     Options {
         seed,
@@ -22,8 +36,10 @@ fn the_crash_of_october_2025_ends_with_everybody_paid() {
         assert!(summary.partially_liquidated_and_healthy > 0);
         assert!(summary.withdrawals > summary.accounts);
         assert_eq!(summary.steps, outcome.recording.steps.len());
-        for instruction in ["Liquidate", "FillOrder", "RefreshPrices", "Withdraw"] {
-            assert!(summary.cu[instruction].count > 0, "{instruction}");
+        for (instruction, ceiling) in CEILINGS {
+            let measured = &summary.cu[instruction];
+            assert!(measured.count > 0, "{instruction} never succeeded");
+            assert!(measured.max <= ceiling, "{instruction}: {}", measured.max);
         }
     }
 }

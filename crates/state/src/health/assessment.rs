@@ -235,25 +235,26 @@ impl<'a, 'b> Assessment<'a, 'b> {
         entry.scan_loss = worst.loss;
         entry.worst_scenario = worst.scenario;
         entry.directional = directional_loss(delta, entry.range_q32, worst.loss)?;
-        entry.option_contingency = option_contingency(entry, listed)?;
+        let mut discount = 0;
+        if entry.option_legs > 0 {
+            entry.option_contingency = option_contingency(entry, listed)?;
+            let rate_q32 = listed.long_option_discount_q32.min(Q32_ONE);
+            discount = mul_q32_ceil(entry.long_option_value, rate_q32)?;
+        }
         entry.size_contingency =
             size_contingency(delta, listed.size_coefficient_q64, listed.size_cap_q32)?;
-        let entry = *entry;
+        let (profit, directional) = (entry.profit, entry.directional);
+        let residual = entry.scan_loss - directional.abs();
+        let (size, options) = (entry.size_contingency, entry.option_contingency);
         let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);
-        add(&mut self.report.equity_mark, entry.profit)?;
-        add(&mut self.report.equity_maintenance, entry.profit)?;
-        let discount = mul_q32_ceil(
-            entry.long_option_value,
-            listed.long_option_discount_q32.min(Q32_ONE),
-        )?;
-        add(&mut self.report.equity_initial, entry.profit.min(cap))?;
-        add(&mut self.report.equity_initial, -discount)?;
-        add(
-            &mut self.report.residual_loss,
-            entry.scan_loss - entry.directional.abs(),
-        )?;
-        add(&mut self.report.contingencies, entry.size_contingency)?;
-        add(&mut self.report.contingencies, entry.option_contingency)?;
-        Ok(entry.directional)
+        let report = &mut *self.report;
+        add(&mut report.equity_mark, profit)?;
+        add(&mut report.equity_maintenance, profit)?;
+        add(&mut report.equity_initial, profit.min(cap))?;
+        add(&mut report.equity_initial, -discount)?;
+        add(&mut report.residual_loss, residual)?;
+        add(&mut report.contingencies, size)?;
+        add(&mut report.contingencies, options)?;
+        Ok(directional)
     }
 }
