@@ -7,7 +7,7 @@ use ballast_client::state::health::Purpose;
 use ballast_client::state::{Side, ledger};
 use ballast_client::units::native;
 use ballast_risk::Q32_ONE;
-use ballast_tests::{SOL, Stage};
+use ballast_tests::{BTC, SOL, Stage};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -136,6 +136,41 @@ fn margin_set_free_by_a_reduction_cannot_be_traded_away() {
         .venue
         .trade(&mut stage.world, &maker, &trader, SOL, at_mark)
         .unwrap();
+    stage.check_books();
+}
+
+#[test]
+fn coarse_lots_do_not_keep_a_hedged_account_from_being_liquidated() {
+    // Lots of half a bitcoin: 1.5 bitcoin of deposit, 1 sold as 2 lots, and a loan of 130,000 USDC.
+    let mut config = ballast_sim::VenueConfig::default();
+    for asset in &mut config.assets {
+        asset.range = (0.1, 0.1);
+        asset.depth = 1e12;
+    }
+    config.assets[BTC].lot_size = 50_000_000;
+    let mut stage = Stage::with(config);
+    let maker = stage.trader(1, 1_000_000.0);
+    let liquidator = stage.trader(2, 1_000_000.0);
+    let trader = stage.trader(3, 1.0);
+    stage.fund(&trader, BTC, 1.5);
+    stage
+        .trade(&maker, &trader, BTC, Side::Ask, 1.0, 100_000.0)
+        .unwrap();
+    let borrowed = native(130_000.0, 6);
+    stage
+        .venue
+        .withdraw(&mut stage.world, &trader, 0, borrowed, true)
+        .unwrap();
+    stage.world.advance(10);
+    stage.set_price(BTC, 71_000.0);
+    start(&mut stage, &trader);
+    let take = liquidate(&stage, &trader, &liquidator, i64::MAX);
+    stage.world.send(&[take], &[&liquidator]).unwrap();
+    let state = stage.state(&trader);
+    // One of two lots and half of the deposit: as hedged as before.
+    assert!(!state.in_liquidation());
+    assert_eq!(state.lots(&ballast_sim::Venue::perpetual(BTC)), -1);
+    assert!(stage.balance(&trader, BTC).abs_diff(75_000_000) <= 1);
     stage.check_books();
 }
 

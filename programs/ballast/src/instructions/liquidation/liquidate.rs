@@ -1,5 +1,5 @@
 use super::end_if_recovered;
-use super::slice::{Netting, Slice};
+use super::slice::{Netting, Slice, in_whole_lots_q32};
 use crate::error::{BallastError, Coded};
 use crate::events::Liquidated;
 use anchor_lang::prelude::*;
@@ -111,7 +111,7 @@ impl<'info> Liquidate<'info> {
         let before = report.risk_mark();
         let gap_max_s = exchange.liquidation.observation_gap_max_s;
         account.observe_auction(report.is_liquidatable(), view.now, gap_max_s);
-        let terms = agree(&args, &view, &report, account.auction_elapsed_s, &fund)?;
+        let terms = agree(&args, &view, &report, &account, &fund)?;
 
         let netting = Netting {
             exchange: accounts.exchange.key(),
@@ -177,7 +177,7 @@ fn agree(
     args: &LiquidateArgs,
     view: &View,
     report: &Report,
-    elapsed_s: u64,
+    account: &MarginAccount,
     fund: &MarginAccount,
 ) -> Result<Terms> {
     let parameters = &view.exchange.liquidation;
@@ -185,7 +185,7 @@ fn agree(
         &parameters.auction(),
         report.equity_mark,
         report.maintenance_margin,
-        elapsed_s,
+        account.auction_elapsed_s,
     )
     .coded()?;
     let available = fund_cash(view, fund)?;
@@ -198,7 +198,8 @@ fn agree(
     let needed = if is_dust {
         Q32_ONE
     } else {
-        fraction_to_buffer_q32(report.buffer_margin, report.equity_maintenance, price)
+        let least = fraction_to_buffer_q32(report.buffer_margin, report.equity_maintenance, price);
+        in_whole_lots_q32(account, least)
     };
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {

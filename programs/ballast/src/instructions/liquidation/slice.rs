@@ -187,6 +187,21 @@ impl Slice {
     }
 }
 
+/// The smallest fraction of at least `fraction_q32` at which every position moves whole lots, but for one lot of the finer ones.
+/// Lots round up, so a coarse position would otherwise leave faster than the deposits and positions that hedge it.
+pub fn in_whole_lots_q32(account: &MarginAccount, fraction_q32: u64) -> u64 {
+    let shares = account.positions.iter().map(|position| {
+        let size = u128::from(position.base_lots.unsigned_abs());
+        if size == 0 {
+            return 0;
+        }
+        let lots = (size * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE));
+        // At most size · 2^32 / size.
+        ((lots << 32) / size) as u64
+    });
+    shares.fold(fraction_q32, u64::max).min(Q32_ONE)
+}
+
 /// A fraction of signed shares, rounded towards zero.
 fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
     if fraction_q32 >= Q32_ONE {
@@ -236,6 +251,20 @@ mod tests {
             ..Position::default()
         };
         assert_eq!(split(&settled, Q32_ONE / 2), Some((0, -4)));
+    }
+
+    #[test]
+    fn the_coarsest_position_sets_the_fraction() {
+        let mut account: Box<MarginAccount> = bytemuck::allocation::zeroed_box();
+        assert_eq!(in_whole_lots_q32(&account, Q32_ONE / 20), Q32_ONE / 20);
+        account.positions[0].base_lots = 1_000;
+        account.positions[1].base_lots = -3;
+        assert_eq!(in_whole_lots_q32(&account, Q32_ONE / 20), Q32_ONE / 3);
+        assert_eq!(
+            in_whole_lots_q32(&account, Q32_ONE / 3 + 1),
+            Q32_ONE * 2 / 3
+        );
+        assert_eq!(in_whole_lots_q32(&account, Q32_ONE), Q32_ONE);
     }
 
     #[test]
