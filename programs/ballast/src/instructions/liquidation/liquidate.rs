@@ -5,7 +5,7 @@ use crate::events::Liquidated;
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
-use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor};
+use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, signed_value_ceil};
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, StateError, ledger};
 
@@ -198,7 +198,14 @@ fn agree(
     let needed = if is_dust {
         Q32_ONE
     } else {
-        let least = fraction_to_buffer_q32(report.buffer_margin, report.equity_maintenance, price);
+        // What rounding may cost comes on top of what is missing and off what is paid.
+        let allowance = rounding_allowance(view, account)?;
+        let target = report.buffer_margin.checked_add(allowance);
+        let least = fraction_to_buffer_q32(
+            target.ok_or(BallastError::Overflow)?,
+            report.equity_maintenance,
+            price.saturating_sub(allowance),
+        );
         in_whole_lots_q32(account, least)
     };
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
@@ -216,6 +223,25 @@ fn agree(
         fraction_q32,
         equity_mark: report.equity_mark,
     })
+}
+
+/// What rounding may cost an account in a slice at most, quote units: balances count in whole native units, and every value
+/// and margin is rounded against the account. Without it an account could be left under its buffer by less than any
+/// further slice can make up, and stay flagged.
+fn rounding_allowance(view: &View, account: &MarginAccount) -> Result<i64> {
+    /// Roundings of one entry's value and haircut, and of the totals.
+    const ENTRY: i64 = 4;
+    const TOTALS: i64 = 16;
+    let mut allowance = TOTALS;
+    for balance in account.balances.iter().filter(|slot| !slot.is_free()) {
+        let owned = balance.shares.get() > 0;
+        let unit = view.liquidation_price(balance.asset, owned).coded()?;
+        // A unit at most is lost in rounding; its haircut and its margin are less than another.
+        let units = signed_value_ceil(2, unit).coded()?;
+        allowance = allowance.saturating_add(units).saturating_add(ENTRY);
+    }
+    let positions = account.positions.iter().filter(|slot| !slot.is_free());
+    Ok(allowance.saturating_add(ENTRY * positions.count() as i64))
 }
 
 fn fund_cash(view: &View, fund: &MarginAccount) -> Result<u64> {
