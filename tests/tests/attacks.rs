@@ -7,7 +7,7 @@ use ballast_client::state::health::Purpose;
 use ballast_client::state::{Side, ledger};
 use ballast_client::units::native;
 use ballast_risk::Q32_ONE;
-use ballast_tests::{BTC, SOL, Stage};
+use ballast_tests::{BTC, ETH, SOL, Stage};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -233,5 +233,24 @@ fn there_is_always_room_for_cash() {
     let cash = ledger::amount(&state.balances[0], &board.assets[0]).unwrap();
     // A loss of 100.00 and the taker's fee of 1.00.
     assert!((-101_000_010..=-101_000_000).contains(&cash), "{cash}");
+    stage.check_books();
+}
+
+#[test]
+fn a_tiny_position_does_not_make_an_account_be_taken_whole() {
+    let (mut stage, maker, liquidator, trader) = stage();
+    // One lot of ETH, worth 4 USDC.
+    stage
+        .trade(&maker, &trader, ETH, Side::Bid, 0.001, 4_000.0)
+        .unwrap();
+    stage.world.advance(10);
+    stage.set_price(SOL, 191.0);
+    start(&mut stage, &trader);
+    let take = liquidate(&stage, &trader, &liquidator, i64::MAX);
+    stage.world.send(&[take], &[&liquidator]).unwrap();
+    let state = stage.state(&trader);
+    assert!(!state.in_liquidation());
+    let left = state.lots(&ballast_sim::Venue::perpetual(SOL));
+    assert!((7_000..9_500).contains(&left), "{left} lots of 10,000");
     stage.check_books();
 }

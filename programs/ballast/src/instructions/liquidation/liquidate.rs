@@ -206,7 +206,7 @@ fn agree(
             report.equity_maintenance,
             price.saturating_sub(allowance),
         );
-        in_whole_lots_q32(account, least)
+        in_whole_lots_q32(view, account, report.gross_value, least)?
     };
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {

@@ -187,19 +187,37 @@ impl Slice {
     }
 }
 
-/// The smallest fraction of at least `fraction_q32` at which every position moves whole lots, but for one lot of the finer ones.
-/// Lots round up, so a coarse position would otherwise leave faster than the deposits and positions that hedge it.
-pub fn in_whole_lots_q32(account: &MarginAccount, fraction_q32: u64) -> u64 {
-    let shares = account.positions.iter().map(|position| {
-        let size = u128::from(position.base_lots.unsigned_abs());
-        if size == 0 {
-            return 0;
+/// The smallest fraction of at least `fraction_q32` at which every large position moves whole lots. Lots round up, so a position
+/// of few lots would otherwise leave faster than the deposits and positions that hedge it. One worth less than a tenth of
+/// the account's gross value does not count: its rounding hardly matters, and a single lot of it must not sell the account.
+pub fn in_whole_lots_q32(
+    view: &View,
+    account: &MarginAccount,
+    gross_value: i64,
+    fraction_q32: u64,
+) -> Result<u64> {
+    let mut largest = fraction_q32;
+    for position in account.positions.iter().filter(|slot| slot.base_lots != 0) {
+        let mark = view
+            .liquidation_mark(position.terms.underlying, position.base_lots > 0)
+            .coded()?;
+        let value = signed_value_ceil(position.base_lots, mark).coded()?;
+        if value.saturating_abs().saturating_mul(LARGE_SHARE) >= gross_value {
+            largest = largest.max(whole_lots_q32(position.base_lots, fraction_q32));
         }
-        let lots = (size * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE));
-        // At most size · 2^32 / size.
-        ((lots << 32) / size) as u64
-    });
-    shares.fold(fraction_q32, u64::max).min(Q32_ONE)
+    }
+    Ok(largest.min(Q32_ONE))
+}
+
+/// A position is large when so many of it are worth the account's gross value.
+const LARGE_SHARE: i64 = 10;
+
+/// The smallest fraction of at least `fraction_q32` that is a whole number of lots, rounded down to Q32.
+fn whole_lots_q32(base_lots: i64, fraction_q32: u64) -> u64 {
+    let size = u128::from(base_lots.unsigned_abs().max(1));
+    let lots = (size * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE));
+    // At most size · 2^32 / size.
+    ((lots << 32) / size) as u64
 }
 
 /// A fraction of signed shares, rounded towards zero.
@@ -254,17 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn the_coarsest_position_sets_the_fraction() {
-        let mut account: Box<MarginAccount> = bytemuck::allocation::zeroed_box();
-        assert_eq!(in_whole_lots_q32(&account, Q32_ONE / 20), Q32_ONE / 20);
-        account.positions[0].base_lots = 1_000;
-        account.positions[1].base_lots = -3;
-        assert_eq!(in_whole_lots_q32(&account, Q32_ONE / 20), Q32_ONE / 3);
-        assert_eq!(
-            in_whole_lots_q32(&account, Q32_ONE / 3 + 1),
-            Q32_ONE * 2 / 3
-        );
-        assert_eq!(in_whole_lots_q32(&account, Q32_ONE), Q32_ONE);
+    fn fractions_are_whole_numbers_of_lots() {
+        assert_eq!(whole_lots_q32(-3, Q32_ONE / 20), Q32_ONE / 3);
+        assert_eq!(whole_lots_q32(3, Q32_ONE / 3 + 1), Q32_ONE * 2 / 3);
+        assert_eq!(whole_lots_q32(1_000, Q32_ONE), Q32_ONE);
+        assert_eq!(whole_lots_q32(1, 1), Q32_ONE);
     }
 
     #[test]
