@@ -42,9 +42,11 @@ fn a_start_flags_the_account_and_cancels_its_orders() {
         ids.push(id.unwrap());
     }
     let start = scene.start_instruction(&key);
-    scene
-        .stage
-        .refused(&[start.clone()], &[], BallastError::NotLiquidatable);
+    scene.stage.refused(
+        std::slice::from_ref(&start),
+        &[],
+        BallastError::NotLiquidatable,
+    );
 
     scene.stage.world.advance(5);
     scene.stage.set_price(SOL, 180.0);

@@ -27,7 +27,11 @@ fn observed_time_counts_and_a_gap_counts_once() {
         (9_000, 120),
     ] {
         wait(&mut scene, seconds, 180.0);
-        let done = scene.stage.world.send(&[start.clone()], &[]).unwrap();
+        let done = scene
+            .stage
+            .world
+            .send(std::slice::from_ref(&start), &[])
+            .unwrap();
         assert!(decode_all(&done.logs).is_empty());
         expected += counts;
         let state = scene.stage.state(&key);
@@ -90,9 +94,11 @@ fn a_recovered_account_is_released_by_whoever_comes() {
 
         // The next auction is a new one.
         let start = scene.start_instruction(&key);
-        scene
-            .stage
-            .refused(&[start.clone()], &[], BallastError::NotLiquidatable);
+        scene.stage.refused(
+            std::slice::from_ref(&start),
+            &[],
+            BallastError::NotLiquidatable,
+        );
         wait(&mut scene, 30, 180.0);
         let done = scene.stage.world.send(&[start], &[]).unwrap();
         let events = decode_all(&done.logs);

@@ -101,7 +101,7 @@ fn a_signer_who_may_not_trade_for_the_taker() {
         &stranger.pubkey(),
     );
     scene.stage.refused(
-        &[forged.clone()],
+        std::slice::from_ref(&forged),
         &[&stranger],
         BallastError::NotOwnerOrDelegate,
     );
