@@ -448,7 +448,7 @@ fn instruments_without_a_margin_model_stop_everything_that_adds_risk() {
     for (terms, error) in [
         (
             MarketTerms {
-                kind: 2,
+                kind: 4,
                 ..MarketTerms::default()
             },
             BallastError::UnsupportedInstrument,
