@@ -59,9 +59,6 @@ pub fn read_account<T: Tagged>(data: &[u8]) -> Option<Box<T>> {
     Some(account)
 }
 
-/// First number of the program's own error codes.
-pub const ERROR_CODE_FIRST: u32 = anchor_lang::error::ERROR_CODE_OFFSET;
-
 #[cfg(test)]
 mod tests {
     use super::*;

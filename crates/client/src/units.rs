@@ -17,11 +17,6 @@ pub fn native(amount: f64, decimals: u8) -> u64 {
     (amount * 10f64.powi(i32::from(decimals))).round() as u64
 }
 
-/// Native units of a token with `decimals` as an amount.
-pub fn from_native(amount: u64, decimals: u8) -> f64 {
-    amount as f64 / 10f64.powi(i32::from(decimals))
-}
-
 /// A name in the 16 zero-padded bytes of a ticker; what is longer is cut.
 pub fn ticker(name: &str) -> [u8; 16] {
     let mut bytes = [0; 16];

@@ -39,14 +39,6 @@ pub fn mul_q32_ceil(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
     i64::try_from((product + i128::from(Q32_ONE - 1)) >> 32).map_err(|_| Overflow)
 }
 
-/// `numerator / denominator` in Q32, rounded up. `None` when the denominator is 0 or the quotient exceeds `u64`.
-pub fn ratio_q32_ceil(numerator: u64, denominator: u64) -> Option<u64> {
-    if denominator == 0 {
-        return None;
-    }
-    u64::try_from((u128::from(numerator) << 32).div_ceil(u128::from(denominator))).ok()
-}
-
 /// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded down.
 ///
 /// # Errors
