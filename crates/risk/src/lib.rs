@@ -12,6 +12,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod funding;
+pub mod interest;
 pub mod liquidation;
 pub mod margin;
 pub mod normal;

@@ -120,6 +120,43 @@ pub fn with_haircut_ceil(value: i64, haircut_q32: u64) -> Result<i64, Overflow> 
     mul_q32_ceil(value, Q32_ONE.saturating_add(haircut_q32))
 }
 
+/// What a deposit counts for initial margin in a bank that has grown large: `value·min(1, start/total)`, rounded down. So all
+/// deposits of the asset together count as `start` at most. `total` is the value of all deposits, asked for only when there is a
+/// limit; a `start` of 0 means none. Quote units.
+pub fn deposit_in_proportion_floor(value: i64, total: impl FnOnce() -> u64, start: u64) -> i64 {
+    if start == 0 {
+        return value;
+    }
+    let total = total();
+    if total <= start {
+        return value;
+    }
+    // Below the value itself, because start < total.
+    (i128::from(value) * i128::from(start)).div_euclid(i128::from(total)) as i64
+}
+
+/// What a loan counts for initial margin where much of the asset is lent: `value·max(1, total/start)`, rounded up, so that
+/// the larger all loans together, the less of it anyone can still borrow. As [`deposit_in_proportion_floor`] otherwise.
+///
+/// # Errors
+/// [`Overflow`] when the result does not fit in `i64`.
+pub fn loan_in_proportion_ceil(
+    value: i64,
+    total: impl FnOnce() -> u64,
+    start: u64,
+) -> Result<i64, Overflow> {
+    if start == 0 {
+        return Ok(value);
+    }
+    let total = total();
+    if total <= start {
+        return Ok(value);
+    }
+    let product = i128::from(value) * i128::from(total);
+    let quotient = -(-product).div_euclid(i128::from(start));
+    i64::try_from(quotient).map_err(|_| Overflow)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +188,19 @@ mod tests {
         assert!((49_998..=50_002).contains(&fee), "{fee}");
         let capped = size_contingency(1_000_000_000, coefficient, Q32_ONE / 4).unwrap();
         assert_eq!(capped, 250_000_000);
+    }
+
+    #[test]
+    fn deposits_of_a_large_bank_count_in_proportion() {
+        // A bank of 40 million with a limit of 10 million: a quarter counts; loans count four times.
+        let (total, start) = (40_000_000, 10_000_000);
+        assert_eq!(deposit_in_proportion_floor(1_001, || total, start), 250);
+        assert_eq!(loan_in_proportion_ceil(1_001, || total, start), Ok(4_004));
+        assert_eq!(loan_in_proportion_ceil(3, || start + 1, start), Ok(4));
+        for (total, start) in [(start, start), (total, 0)] {
+            assert_eq!(deposit_in_proportion_floor(1_001, || total, start), 1_001);
+            assert_eq!(loan_in_proportion_ceil(1_001, || total, start), Ok(1_001));
+        }
     }
 
     #[test]
@@ -189,6 +239,8 @@ mod tests {
             let _ = depeg_factor_q32(range, cap);
             let _ = after_haircut_floor(delta, range);
             let _ = with_haircut_ceil(delta, range);
+            let _ = deposit_in_proportion_floor(delta, || range, cap);
+            let _ = loan_in_proportion_ceil(delta, || range, cap);
         }
     }
 }

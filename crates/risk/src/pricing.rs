@@ -12,7 +12,7 @@
 //! test, checks them.
 
 use crate::normal::{cdf_q32, pdf_q32};
-use crate::numbers::{Overflow, Q32_ONE, SECONDS_PER_YEAR, ln_q32};
+use crate::numbers::{Overflow, Q32_ONE, SECONDS_PER_YEAR, ln_q32, mul_i80f48_floor};
 use crate::volatility::price_ratio_q32;
 use fixed::types::I80F48;
 
@@ -220,6 +220,15 @@ pub fn forward_factor_q32(carry_q32: i64, seconds: u64) -> u64 {
     u64::try_from((grown + i128::from(Q32_ONE)).max(1 << 22)).unwrap_or(u64::MAX)
 }
 
+/// Value of a leg without a move, in the unit of the forward.
+fn value_of(forward: I80F48, leg: &Leg, deviation: &Deviation) -> Result<I80F48, Overflow> {
+    // At most 2^42·2^30: a fraction of forwards, brought to 48 bits.
+    let value_q62 =
+        u128::from(leg.scale_q32()) * leg.value_q30(&PriceMove::NONE, deviation) as u128;
+    let fraction = I80F48::from_bits((value_q62 >> 14) as i128);
+    mul_i80f48_floor(forward, fraction)
+}
+
 fn from_q32(value: i128) -> I80F48 {
     I80F48::from_bits(value << 16)
 }
@@ -232,11 +241,8 @@ impl OptionInput {
             .ok_or(Overflow)
     }
 
-    /// Value and sensitivities.
-    ///
-    /// # Errors
-    /// [`Overflow`] for prices that are not positive or too large for a figure to fit.
-    pub fn report(&self) -> Result<OptionReport, Overflow> {
+    /// The forward, the option prepared for it, and `s` in Q32.
+    fn prepare(&self) -> Result<(I80F48, Leg, u64), Overflow> {
         if self.spot <= 0 || self.strike <= 0 {
             return Err(Overflow);
         }
@@ -246,15 +252,27 @@ impl OptionInput {
         }
         let leg = Leg::new(self.kind, price_ratio_q32(self.strike, forward));
         let s_q32 = deviation_q32(self.volatility_q32, self.expiry_s).min(DEVIATION_MAX_Q32);
-        let deviation = Deviation::new(s_q32);
-        let value_q30 = leg.value_q30(&PriceMove::NONE, &deviation);
-        let mul = |a: I80F48, b: I80F48| a.checked_mul(b).ok_or(Overflow);
-        let scale = from_q32(i128::from(leg.scale_q32()));
-        let value = mul(
-            mul(forward, scale)?,
-            I80F48::from_bits(i128::from(value_q30) << 18),
-        )?;
+        Ok((forward, leg, s_q32))
+    }
 
+    /// Value per unit of underlying, in the unit of the spot price.
+    ///
+    /// # Errors
+    /// [`Overflow`] for prices that are not positive or too large for the value to fit.
+    pub fn value(&self) -> Result<I80F48, Overflow> {
+        let (forward, leg, s_q32) = self.prepare()?;
+        value_of(forward, &leg, &Deviation::new(s_q32))
+    }
+
+    /// Value and sensitivities.
+    ///
+    /// # Errors
+    /// [`Overflow`] for prices that are not positive or too large for a figure to fit.
+    pub fn report(&self) -> Result<OptionReport, Overflow> {
+        let (forward, leg, s_q32) = self.prepare()?;
+        let deviation = Deviation::new(s_q32);
+        let value = value_of(forward, &leg, &deviation)?;
+        let mul = |a: I80F48, b: I80F48| a.checked_mul(b).ok_or(Overflow);
         let d1 = leg.d1_q32(&deviation);
         let probability = i128::from(leg.delta_q32(&deviation));
         let growth = from_q32(i128::from(forward_factor_q32(
@@ -300,7 +318,7 @@ impl OptionInput {
                 volatility_q32,
                 ..*self
             };
-            input.report().ok().map(|report| report.value)
+            input.value().ok()
         };
         let highest = priced((1 << HIGHEST_BIT) * 20 / 16)?;
         if value < priced(0)? || value > highest {

@@ -3,7 +3,7 @@
 use ballast_risk::Overflow;
 
 /// The program turns each into the error code of the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StateError {
     /// A number left its range.
     Overflow,

@@ -53,7 +53,7 @@ macro_rules! offsets {
 
 layout! {
     /// An [`I80F48`] as two little-endian words.
-    #[derive(Debug, Default, PartialEq, Eq)]
+    #[derive(Debug, Default, PartialEq, Eq, Hash)]
     part StoredI80F48 [16] {
         /// Low word first.
         pub words: [u64; 2],

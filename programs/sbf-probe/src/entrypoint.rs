@@ -1,37 +1,48 @@
-//! The program's side of [`Operation`]: operands from the instruction data, results into the return data.
+//! The program's side of [`Operation`] and [`engine`]: operands from the instruction data, results into the return data.
 
-use crate::{Operation, PAIR_BYTES, PAIRS_MAX, RESULT_BYTES};
+use solana_account_info::AccountInfo;
+use solana_define_syscall::definitions::sol_set_return_data;
+use solana_program_entrypoint::{ProgramResult, entrypoint};
+use solana_program_error::ProgramError;
+use solana_pubkey::Pubkey;
 
-unsafe extern "C" {
-    fn sol_set_return_data(data: *const u8, length: u64);
+use crate::engine::{self, decode_option, encode_figures};
+use crate::{Operation, PAIR_BYTES, PAIRS_MAX};
+
+entrypoint!(process);
+
+/// For an instruction that is none of those described, or whose accounts are not those described.
+const MALFORMED: ProgramError = ProgramError::Custom(1);
+
+fn give(bytes: &[u8]) -> ProgramResult {
+    // SAFETY: the pointer and the length are a slice's.
+    unsafe { sol_set_return_data(bytes.as_ptr(), bytes.len() as u64) };
+    Ok(())
 }
 
-/// Error code of an instruction whose data is not an operation and whole pairs, or that names an account.
-const MALFORMED: u64 = 1;
-
-/// Called by the loader with the serialised accounts and instruction data.
-///
-/// # Safety
-/// `input` is laid out as the loader does: number of accounts, accounts, length of the data, data.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn entrypoint(input: *const u8) -> u64 {
-    // SAFETY: without accounts, the two lengths and then the data follow one another.
-    let data = unsafe {
-        if input.cast::<u64>().read() != 0 {
-            return MALFORMED;
+fn process(_program: &Pubkey, accounts: &[AccountInfo], data: &[u8]) -> ProgramResult {
+    let (code, rest) = data.split_first().ok_or(MALFORMED)?;
+    match *code {
+        engine::OPTIONS => options(rest),
+        engine::HEALTH => health(accounts, rest),
+        engine::VALUE_COST => {
+            let option = decode_option(rest).ok_or(MALFORMED)?;
+            give(&engine::value_cost(&option).to_le_bytes())
         }
-        let length = input.add(8).cast::<u64>().read() as usize;
-        core::slice::from_raw_parts(input.add(16), length)
-    };
-    let Some((code, operands)) = data.split_first() else {
-        return MALFORMED;
-    };
-    let Some(operation) = Operation::ALL.get(usize::from(*code)) else {
-        return MALFORMED;
-    };
+        engine::PEER_VALUE_COST => {
+            let option = decode_option(rest).ok_or(MALFORMED)?;
+            let units = engine::peer_value_cost(&option).ok_or(MALFORMED)?;
+            give(&units.to_le_bytes())
+        }
+        code => arithmetic(code, rest),
+    }
+}
+
+fn arithmetic(code: u8, operands: &[u8]) -> ProgramResult {
+    let operation = Operation::ALL.get(usize::from(code)).ok_or(MALFORMED)?;
     let count = operands.len() / PAIR_BYTES;
     if operands.len() % PAIR_BYTES != 0 || count > PAIRS_MAX {
-        return MALFORMED;
+        return Err(MALFORMED);
     }
     let pairs = operands.chunks_exact(PAIR_BYTES).map(|pair| {
         // SAFETY: a pair is two operands; they need not be aligned.
@@ -40,9 +51,34 @@ pub unsafe extern "C" fn entrypoint(input: *const u8) -> u64 {
     });
     let mut results = [0; PAIRS_MAX];
     operation.apply(pairs, results.iter_mut());
-    // SAFETY: at most the whole buffer.
-    unsafe {
-        sol_set_return_data(results.as_ptr().cast(), (count * RESULT_BYTES) as u64);
+    let bytes = results.map(u128::to_le_bytes);
+    give(bytes[..count].as_flattened())
+}
+
+fn options(bytes: &[u8]) -> ProgramResult {
+    let mut figures = Vec::with_capacity(engine::OPTIONS_MAX * engine::FIGURES_BYTES);
+    for option in bytes.chunks(engine::OPTION_BYTES) {
+        let option = decode_option(option).ok_or(MALFORMED)?;
+        figures.extend_from_slice(&encode_figures(option.report()));
     }
-    0
+    give(&figures)
+}
+
+fn health(accounts: &[AccountInfo], bytes: &[u8]) -> ProgramResult {
+    let [exchange, board, account] = accounts else {
+        return Err(MALFORMED);
+    };
+    let (purpose, now) = bytes.split_first().ok_or(MALFORMED)?;
+    let purpose = engine::PURPOSES
+        .get(usize::from(*purpose))
+        .ok_or(MALFORMED)?;
+    let now = i64::from_le_bytes(now.try_into().map_err(|_| MALFORMED)?);
+    let (exchange, board, account) = (
+        exchange.try_borrow_data()?,
+        board.try_borrow_data()?,
+        account.try_borrow_data()?,
+    );
+    let (digest, units) =
+        engine::health([&exchange, &board, &account], *purpose, now).ok_or(MALFORMED)?;
+    give([digest.to_le_bytes(), units.to_le_bytes()].as_flattened())
 }

@@ -1,8 +1,13 @@
-//! A program for tests only: it evaluates arithmetic on the VM, so that a test can compare every result with the host's.
+//! A program for tests only: it evaluates arithmetic and the risk engine on the VM, so that a test can compare every
+//! result with the host's and count compute units.
 //!
-//! Instruction data is one operation code and then pairs of 128-bit operands, little-endian; the return data holds one
-//! 128-bit result for each pair. No accounts are used.
+//! Instruction data begins with a code. That of an [`Operation`] is followed by pairs of 128-bit operands, little-endian, and the
+//! return data holds one 128-bit result for each pair, without any account. The codes of [`engine`] are described there.
 
+pub mod engine;
+
+use ballast_risk::normal::{cdf_q32, pdf_q32};
+use ballast_risk::numbers::{decay_q32, exp_q32, ln_q32, sqrt_q32};
 use fixed::types::I80F48;
 
 #[cfg(all(target_os = "solana", not(feature = "no-entrypoint")))]
@@ -79,6 +84,16 @@ operations! {
     FixedMultiplyChecked = |a, b| fixed_bits(fixed(a).checked_mul(fixed(b)).unwrap_or_default());
     /// Quotient of two `I80F48`, zero when `b` is or when it overflows.
     FixedDivide = |a, b| fixed_bits(fixed(a).checked_div(fixed(b)).unwrap_or_default());
+    /// Natural logarithm of a Q32 number, zero for zero.
+    Logarithm = |a, _| ln_q32(a as u64).unwrap_or(0) as u128;
+    /// Exponential of a signed Q32 number.
+    Exponential = |a, _| u128::from(exp_q32(a as i64));
+    /// Square root of a Q32 number.
+    SquareRootQ32 = |a, _| u128::from(sqrt_q32(a as u64));
+    /// What is left of an average after `a` seconds with a half-life of `b`.
+    Decay = |a, b| u128::from(decay_q32(a as u64, b as u64));
+    /// The normal distribution function and density of a signed Q32 number.
+    Normal = |a, _| u128::from(cdf_q32(a as i64)) << 64 | u128::from(pdf_q32(a as i64));
     /// Sum of two doubles (as their bit patterns, like all below).
     FloatAdd = |a, b| float_bits(float(a) + float(b));
     /// Difference of two doubles.
@@ -134,10 +149,15 @@ fn compare(a: f64, b: f64) -> u128 {
 
 /// A number that depends on every byte and its place (FNV-1a).
 fn digest(bytes: &[u8]) -> u128 {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+    u128::from(extend_digest(EMPTY_DIGEST, bytes))
+}
+
+const EMPTY_DIGEST: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn extend_digest(digest: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(digest, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    u128::from(hash)
+    })
 }
 
 fn sorted_digest(a: u128, b: u128) -> u128 {

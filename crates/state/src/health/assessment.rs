@@ -1,16 +1,17 @@
 //! Adds an account up into a report.
 
 use super::options::option_contingency;
-use super::{Purpose, Report, View, lot_mark};
+use super::{BalanceReport, PositionReport, Purpose, Report, View, lot_mark};
 use crate::{MarketKind, NONE, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
 use ballast_risk::liquidation::buffer_margin;
 use ballast_risk::margin::{
-    after_haircut_floor, aggregate_directional, directional_loss, size_contingency,
-    with_haircut_ceil,
+    after_haircut_floor, aggregate_directional, deposit_in_proportion_floor, directional_loss,
+    loan_in_proportion_ceil, size_contingency, with_haircut_ceil,
 };
 use ballast_risk::numbers::{mul_q32_ceil, signed_value_floor, value_ceil, value_floor};
 use ballast_risk::scenarios::{linear_profit, scan, scan_linear};
 use ballast_risk::{Overflow, Q32_ONE};
+use bytemuck::Zeroable;
 
 pub(super) fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
     *total = total.checked_add(value).ok_or(StateError::Overflow)?;
@@ -41,10 +42,16 @@ impl<'a, 'b> Assessment<'a, 'b> {
     pub(super) fn add_balance(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
         if asset == QUOTE_ASSET {
             // The numeraire: no price, no haircut.
-            add(&mut self.report.gross_value, amount.saturating_abs())?;
-            add(&mut self.report.equity_mark, amount)?;
-            add(&mut self.report.equity_maintenance, amount)?;
-            return add(&mut self.report.equity_initial, amount);
+            return self.book_balance(
+                BalanceReport {
+                    asset,
+                    amount,
+                    value: amount,
+                    maintenance: amount,
+                    initial: amount,
+                },
+                false,
+            );
         }
         let listed = self.view.exchange.asset(asset)?;
         let (entry, validity) = self.view.feed_price(listed.feed)?;
@@ -53,7 +60,12 @@ impl<'a, 'b> Assessment<'a, 'b> {
             .view
             .usable(entry, validity, self.purpose, owned, false)?;
         if !usable.counts {
-            return Ok(());
+            let nothing = BalanceReport {
+                asset,
+                amount,
+                ..BalanceReport::zeroed()
+            };
+            return self.book_balance(nothing, false);
         }
         let size = amount.unsigned_abs();
         let slot = match listed.underlying {
@@ -69,48 +81,85 @@ impl<'a, 'b> Assessment<'a, 'b> {
             None => 0,
         };
         let slow = entry.slow.get();
+        let indexes = self.view.indexes(asset)?;
+        let total_value = |total| {
+            // More than fits counts as the most that fits.
+            value_ceil(total, usable.price).map_or(u64::MAX, i64::unsigned_abs)
+        };
         let (value, maintenance, initial) = if owned {
             let value = value_floor(size, usable.price)?;
             let cautious = value_floor(size, usable.price.min(slow))?;
+            let haircut = listed
+                .deposit_haircut_initial_q32
+                .saturating_add(range_haircut);
             (
                 value,
                 after_haircut_floor(value, listed.deposit_haircut_maintenance_q32)?,
-                after_haircut_floor(
-                    cautious,
-                    listed
-                        .deposit_haircut_initial_q32
-                        .saturating_add(range_haircut),
-                )?,
+                deposit_in_proportion_floor(
+                    after_haircut_floor(cautious, haircut)?,
+                    || total_value(indexes.deposits_total),
+                    listed.haircut_size_start,
+                ),
             )
         } else {
             let value = value_ceil(size, usable.price)?;
             let cautious = value_ceil(size, usable.price.max(slow))?;
+            let haircut = listed
+                .loan_haircut_initial_q32
+                .saturating_add(range_haircut);
             (
                 -value,
                 -with_haircut_ceil(value, listed.loan_haircut_maintenance_q32)?,
-                -with_haircut_ceil(
-                    cautious,
-                    listed
-                        .loan_haircut_initial_q32
-                        .saturating_add(range_haircut),
+                -loan_in_proportion_ceil(
+                    with_haircut_ceil(cautious, haircut)?,
+                    || total_value(indexes.loans_total),
+                    listed.haircut_size_start,
                 )?,
             )
         };
         if let Some(slot) = slot {
             add(&mut self.report.underlyings[slot].delta, value)?;
         }
-        self.add_value(value, usable.stale)?;
-        add(&mut self.report.equity_mark, value)?;
-        add(&mut self.report.equity_maintenance, maintenance)?;
-        add(&mut self.report.equity_initial, initial)
+        let booked = BalanceReport {
+            asset,
+            amount,
+            value,
+            maintenance,
+            initial,
+        };
+        self.book_balance(booked, usable.stale)
     }
 
-    /// Adds a position.
-    pub(super) fn add_position(&mut self, position: &Position) -> Result<(), StateError> {
+    /// Writes a balance into the report and its totals.
+    fn book_balance(&mut self, balance: BalanceReport, stale: bool) -> Result<(), StateError> {
+        let slot = self
+            .report
+            .balances
+            .get_mut(self.report.balance_count)
+            .ok_or(StateError::UnknownIndex)?;
+        *slot = balance;
+        self.report.balance_count += 1;
+        self.add_value(balance.value, stale)?;
+        add(&mut self.report.equity_mark, balance.value)?;
+        add(&mut self.report.equity_maintenance, balance.maintenance)?;
+        add(&mut self.report.equity_initial, balance.initial)
+    }
+
+    /// Adds the position that is the `index`th in the report.
+    pub(super) fn add_position(
+        &mut self,
+        index: usize,
+        position: &Position,
+    ) -> Result<(), StateError> {
         let kind = position.terms.kind()?;
         let slot = self.underlying_slot(position.terms.underlying)?;
+        if index >= self.report.positions.len() {
+            return Err(StateError::UnknownIndex);
+        }
+        self.report.position_count = index + 1;
         if position.base_lots == 0 {
             // Closed and not settled: no price is needed.
+            self.report.positions[index].profit = position.quote;
             add(&mut self.report.underlyings[slot].profit, position.quote)?;
             return self.add_value(position.quote, false);
         }
@@ -133,6 +182,13 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let profit = value
             .checked_add(position.quote)
             .ok_or(StateError::Overflow)?;
+        self.report.positions[index] = PositionReport {
+            forward: mark.into(),
+            volatility_q32: 0,
+            value,
+            delta: value,
+            profit,
+        };
         let underlying = &mut self.report.underlyings[slot];
         add(&mut underlying.delta, value)?;
         add(&mut underlying.profit, profit)?;
@@ -243,8 +299,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
         }
         entry.size_contingency =
             size_contingency(delta, listed.size_coefficient_q64, listed.size_cap_q32)?;
-        let (profit, directional) = (entry.profit, entry.directional);
-        let residual = entry.scan_loss - directional.abs();
+        let (profit, directional, residual) = (entry.profit, entry.directional, entry.residual());
         let (size, options) = (entry.size_contingency, entry.option_contingency);
         let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);
         let report = &mut *self.report;

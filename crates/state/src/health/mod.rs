@@ -9,8 +9,10 @@ mod options;
 mod report;
 #[cfg(test)]
 mod tests;
+mod what_if;
 
-pub use report::{Report, RiskMark, UnderlyingReport};
+pub use report::{BalanceReport, PositionReport, Report, RiskMark, UnderlyingReport};
+pub use what_if::WhatIf;
 
 use crate::{
     AssetIndexes, Board, Exchange, MarginAccount, Position, PriceEntry, QUOTE_ASSET, StateError,
@@ -70,17 +72,17 @@ impl<'a> View<'a> {
         purpose: Purpose,
         report: &mut Report,
     ) -> Result<(), StateError> {
-        self.assess_with(account, &[], purpose, report)
+        self.assess_with(account, None, purpose, report)
     }
 
-    /// What the figures would be with further positions: the same computation, nothing is copied or changed.
+    /// What the figures would be with a further position: the same computation, nothing is copied or changed.
     ///
     /// # Errors
     /// As [`View::assess`].
     pub fn assess_with(
         &self,
         account: &MarginAccount,
-        further: &[Position],
+        further: Option<&Position>,
         purpose: Purpose,
         report: &mut Report,
     ) -> Result<(), StateError> {
@@ -94,8 +96,8 @@ impl<'a> View<'a> {
         }
         let positions = account.positions.iter().chain(further);
         let used = positions.filter(|slot| !slot.is_free());
-        for position in used.clone() {
-            assessment.add_position(position)?;
+        for (index, position) in used.clone().enumerate() {
+            assessment.add_position(index, position)?;
         }
         assessment.add_options(used)?;
         assessment.finish()

@@ -1,7 +1,7 @@
 //! Options in a report: full revaluation of every leg in every scenario.
 
 use super::assessment::{Assessment, add};
-use super::{UnderlyingReport, View, lot_mark};
+use super::{PositionReport, UnderlyingReport, View, lot_mark};
 use crate::{MarketKind, MarketTerms, Position, StateError, Underlying};
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, value_floor};
@@ -87,7 +87,7 @@ impl<'a> Assessment<'a, '_> {
             let underlying = entry.underlying;
             let chain = self.view.chain(underlying, entry.range_q32)?;
             let mut tenor: Option<Tenor> = None;
-            for position in positions.clone() {
+            for (index, position) in positions.clone().enumerate() {
                 let kind = match position.terms.kind()? {
                     MarketKind::Call => OptionKind::Call,
                     MarketKind::Put => OptionKind::Put,
@@ -100,7 +100,7 @@ impl<'a> Assessment<'a, '_> {
                     Some(shared) if shared.expiry == position.terms.expiry => shared,
                     _ => *tenor.insert(chain.tenor(position.terms.expiry)),
                 };
-                self.add_leg(slot, position, kind, &chain, &shared)?;
+                self.add_leg(slot, index, position, kind, &chain, &shared)?;
             }
         }
         Ok(())
@@ -109,6 +109,7 @@ impl<'a> Assessment<'a, '_> {
     fn add_leg(
         &mut self,
         slot: usize,
+        index: usize,
         position: &Position,
         kind: OptionKind,
         chain: &Chain,
@@ -149,6 +150,13 @@ impl<'a> Assessment<'a, '_> {
             .checked_add(position.quote)
             .ok_or(StateError::Overflow)?;
 
+        self.report.positions[index] = PositionReport {
+            forward: forward.into(),
+            volatility_q32: volatility,
+            value,
+            delta,
+            profit,
+        };
         let report = &mut self.report.underlyings[slot];
         add(&mut report.profit, profit)?;
         add(&mut report.option_delta, delta)?;

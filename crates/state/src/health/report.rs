@@ -1,11 +1,41 @@
 //! The figures of one account.
 
-use crate::{StoredI80F48, UNDERLYINGS_MAX};
+use crate::{BALANCES_MAX, POSITIONS_MAX, StoredI80F48, UNDERLYINGS_MAX};
 use ballast_risk::scenarios::SCENARIO_COUNT;
 use bytemuck::Zeroable;
 
+/// One balance's part of a report. Values in quote units, negative for loans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Zeroable)]
+pub struct BalanceReport {
+    /// Index of the asset in the exchange.
+    pub asset: u8,
+    /// Native units.
+    pub amount: i64,
+    /// Value without haircut; 0 when its price may not be used.
+    pub value: i64,
+    /// Value after the maintenance haircut.
+    pub maintenance: i64,
+    /// Value after the initial haircut, at the worse of price and slow price.
+    pub initial: i64,
+}
+
+/// One position's part of a report. Values in quote units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Zeroable)]
+pub struct PositionReport {
+    /// Price of one lot for delivery at its expiry, quote units: the mark of perpetuals and futures, what options are valued on.
+    pub forward: StoredI80F48,
+    /// An option's implied volatility, Q32; 0 for others.
+    pub volatility_q32: u64,
+    /// Lots at their mark; an option's mark is this over its lots.
+    pub value: i64,
+    /// Change of value per relative change of the underlying's price.
+    pub delta: i64,
+    /// Value and what was received and paid so far.
+    pub profit: i64,
+}
+
 /// One underlying's part of a report. Values in quote units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Zeroable)]
 pub struct UnderlyingReport {
     /// Index of the underlying in the exchange.
     pub underlying: u8,
@@ -40,7 +70,7 @@ pub struct UnderlyingReport {
 }
 
 /// The margin of one account with every intermediate. Values in quote units.
-#[derive(Clone, Debug, PartialEq, Eq, Zeroable)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Zeroable)]
 pub struct Report {
     /// Equity at marks, without haircuts.
     pub equity_mark: i64,
@@ -68,6 +98,21 @@ pub struct Report {
     pub underlying_count: usize,
     /// Per underlying, in order of appearance.
     pub underlyings: [UnderlyingReport; UNDERLYINGS_MAX],
+    /// How many entries of `balances` are used.
+    pub balance_count: usize,
+    /// Per balance, in the order of the account's slots that are not free.
+    pub balances: [BalanceReport; BALANCES_MAX],
+    /// How many entries of `positions` are used.
+    pub position_count: usize,
+    /// Per position, in the order of the account's slots that are not free, a further one last.
+    pub positions: [PositionReport; POSITIONS_MAX + 1],
+}
+
+impl UnderlyingReport {
+    /// The part of the scan loss that is not directional: no hedge in another underlying takes it away.
+    pub fn residual(&self) -> i64 {
+        self.scan_loss - self.directional.abs()
+    }
 }
 
 impl Report {
@@ -102,6 +147,16 @@ impl Report {
         &self.underlyings[..self.underlying_count]
     }
 
+    /// The balances that are not free, in the order of the account's slots.
+    pub fn balances(&self) -> &[BalanceReport] {
+        &self.balances[..self.balance_count]
+    }
+
+    /// The positions that are not free, in the order of the account's slots.
+    pub fn positions(&self) -> &[PositionReport] {
+        &self.positions[..self.position_count]
+    }
+
     /// The two figures that a reducing action must not worsen.
     pub fn risk_mark(&self) -> RiskMark {
         RiskMark {
@@ -114,6 +169,10 @@ impl Report {
         for used in &mut self.underlyings[..self.underlying_count] {
             *used = UnderlyingReport::zeroed();
         }
+        self.balances[..self.balance_count].fill(BalanceReport::zeroed());
+        self.positions[..self.position_count].fill(PositionReport::zeroed());
+        self.balance_count = 0;
+        self.position_count = 0;
         self.equity_mark = 0;
         self.equity_maintenance = 0;
         self.equity_initial = 0;

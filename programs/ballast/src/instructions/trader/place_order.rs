@@ -107,7 +107,7 @@ impl PlaceOrder<'_> {
             terms: market.terms,
             ..Position::default()
         };
-        view.assess_with(&account, &[filled], Purpose::AddRisk, report)
+        view.assess_with(&account, Some(&filled), Purpose::AddRisk, report)
             .coded()?;
         require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
         Ok(())
