@@ -66,7 +66,7 @@ pub fn aggregate_directional(
 
 /// Contingency for the size of an exposure: `N·min(cap, λ·√(N/depth))`, rounded up.
 ///
-/// `coefficient_q64 = λ²/depth·2^64` per quote unit ([`size_coefficient_q64`]); `N` the absolute net delta in quote
+/// `coefficient_q80 = λ²/depth·2^80` per quote unit ([`size_coefficient_q80`]); `N` the absolute net delta in quote
 /// units. The cost of unwinding grows with the square root of size over depth, as market impact does
 /// (Almgren et al., "Direct Estimation of Equity Market Impact", 2005).
 ///
@@ -74,11 +74,11 @@ pub fn aggregate_directional(
 /// [`Overflow`] when the result does not fit in `i64`.
 pub fn size_contingency(
     notional: i64,
-    coefficient_q64: u64,
+    coefficient_q80: u64,
     cap_q32: u64,
 ) -> Result<i64, Overflow> {
     let notional = notional.checked_abs().ok_or(Overflow)?;
-    let squared_q64 = u128::from(notional.unsigned_abs()) * u128::from(coefficient_q64);
+    let squared_q64 = (u128::from(notional.unsigned_abs()) * u128::from(coefficient_q80)) >> 16;
     let rate_q32 = if squared_q64 >= u128::from(cap_q32) * u128::from(cap_q32) {
         cap_q32
     } else {
@@ -87,12 +87,15 @@ pub fn size_contingency(
     mul_q32_ceil(notional, rate_q32.min(cap_q32))
 }
 
-/// `λ²/depth·2^64` for [`size_contingency`]; `depth` in quote units. `None` for a depth of 0 or λ of 2^16 and more.
-pub fn size_coefficient_q64(lambda_q32: u64, depth: u64) -> Option<u64> {
-    if depth == 0 || lambda_q32 >> 48 != 0 {
+/// `λ²/depth·2^80` for [`size_contingency`], rounded up; `depth` in quote units. `None` for a depth of 0 or one that is too small
+/// for λ: `λ²·2^16` or less, which is 0.07 USDC for λ = 1.
+pub fn size_coefficient_q80(lambda_q32: u64, depth: u64) -> Option<u64> {
+    let squared_q64 = u128::from(lambda_q32) * u128::from(lambda_q32);
+    // Below 2^96, so that it can be shifted: λ is below 2^16.
+    if depth == 0 || squared_q64 >> 96 != 0 {
         return None;
     }
-    u64::try_from(u128::from(lambda_q32) * u128::from(lambda_q32) / u128::from(depth)).ok()
+    u64::try_from((squared_q64 << 16).div_ceil(u128::from(depth))).ok()
 }
 
 /// Factor on all margin while the quote asset trades below its peg: `1 + k·max(0, 0.99 - price)`, Q32.
@@ -183,7 +186,7 @@ mod tests {
     #[test]
     fn size_contingency_follows_the_root_until_its_cap() {
         // λ 0.1, depth 4,000,000: a notional of 1,000,000 pays 0.1·√(1/4) = 5%.
-        let coefficient = size_coefficient_q64(Q32_ONE / 10, 4_000_000).unwrap();
+        let coefficient = size_coefficient_q80(Q32_ONE / 10, 4_000_000).unwrap();
         let fee = size_contingency(-1_000_000, coefficient, Q32_ONE / 4).unwrap();
         assert!((49_998..=50_002).contains(&fee), "{fee}");
         let capped = size_contingency(1_000_000_000, coefficient, Q32_ONE / 4).unwrap();
@@ -235,7 +238,7 @@ mod tests {
             let _ = aggregate_directional(&directional, offset, |_, _| HALF);
             let _ = directional_loss(delta, range, loss);
             let _ = size_contingency(delta, range, cap);
-            let _ = size_coefficient_q64(range, cap);
+            let _ = size_coefficient_q80(range, cap);
             let _ = depeg_factor_q32(range, cap);
             let _ = after_haircut_floor(delta, range);
             let _ = with_haircut_ceil(delta, range);

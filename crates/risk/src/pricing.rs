@@ -39,7 +39,7 @@ fn multiply(a: i64, b: i64) -> i64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Deviation {
     value_q32: i64,
-    inverse_q20: i64,
+    inverse_q27: i64,
 }
 
 impl Deviation {
@@ -48,8 +48,8 @@ impl Deviation {
         let value = value_q32.min(DEVIATION_MAX_Q32);
         Self {
             value_q32: value as i64,
-            // At most 2^52, for the smallest s.
-            inverse_q20: (1u64 << 52).checked_div(value).unwrap_or(0) as i64,
+            // At most 2^59, for the smallest s.
+            inverse_q27: (1u64 << 59).checked_div(value).unwrap_or(0) as i64,
         }
     }
 }
@@ -150,8 +150,8 @@ impl Leg {
         if ln.abs() >= 9 * s {
             return 0;
         }
-        // |ln| < 9·s and the inverse is at most 2^52/s, so the product is below 9·2^52.
-        let d1 = (multiply(ln, deviation.inverse_q20) >> 20) + (s >> 1);
+        // |ln| < 9·s and the inverse is at most 2^59/s, so the product is below 9·2^59.
+        let d1 = (multiply(ln, deviation.inverse_q27) >> 27) + (s >> 1);
         let d2 = d1 - s;
         // A call: forward < strike <= 2^30 against probabilities of at most 2^32. A put: forward < 2^32, and forward >= strike
         // means d1 > 0, so its probability is at most 2^31. Every product is below 2^63.
@@ -342,7 +342,7 @@ impl Leg {
         if ln.abs() >= 9 * s {
             return 9 * ln.signum() * Q32_ONE as i64;
         }
-        (multiply(ln, deviation.inverse_q20) >> 20) + (s >> 1)
+        (multiply(ln, deviation.inverse_q27) >> 27) + (s >> 1)
     }
 }
 

@@ -203,8 +203,8 @@ layout! {
         pub size_lambda_q32: u64,
         /// Depth of the market for the size contingency, quote units.
         pub size_depth: u64,
-        /// `λ²/depth·2^64`, derived when the two are written.
-        pub size_coefficient_q64: u64,
+        /// `λ²/depth·2^80`, derived when the two are written.
+        pub size_coefficient_q80: u64,
         /// Largest rate of the size contingency, Q32.
         pub size_cap_q32: u64,
         /// Largest unsettled profit of one account that counts for initial margin, quote units.

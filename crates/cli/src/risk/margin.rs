@@ -50,6 +50,8 @@ struct NamedPosition {
     #[serde(skip_serializing_if = "Option::is_none")]
     strike: Option<f64>,
     size: f64,
+    /// Price of the underlying for delivery at the expiry.
+    forward: f64,
     mark: f64,
     volatility: Option<f64>,
     value: f64,
@@ -119,10 +121,11 @@ impl Named {
         let positions = named.map(|(names, position)| {
             let underlying = &portfolio.underlyings[names.underlying];
             let is_option = matches!(names.kind, KindName::Call | KindName::Put);
+            let forward = position.forward.get().to_num::<f64>() / 1e6 / underlying.lot;
             let mark = if is_option && names.size != 0.0 {
                 quote(position.value) / names.size
             } else {
-                position.forward.get().to_num::<f64>() / 1e6 / underlying.lot
+                forward
             };
             NamedPosition {
                 kind: names.kind,
@@ -130,6 +133,7 @@ impl Named {
                 expiry_s: names.expiry_s,
                 strike: names.strike,
                 size: names.size,
+                forward,
                 mark,
                 volatility: is_option.then_some(ratio(position.volatility_q32)),
                 value: quote(position.value),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use crate::input::InputError;
-use ballast_risk::margin::size_coefficient_q64;
+use ballast_risk::margin::size_coefficient_q80;
 use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::volatility::RANGE_LIMIT_Q32;
 use ballast_state::health::{Purpose, Report, View};
@@ -527,7 +527,7 @@ impl Reader<'_> {
         let size = &given.size;
         let lambda_q32 = self.rate(&at("size.lambda"), size.lambda)?;
         let depth = self.amount(&at("size.depth"), size.depth, QUOTE_DECIMALS)?;
-        let coefficient = match size_coefficient_q64(lambda_q32, depth) {
+        let coefficient = match size_coefficient_q80(lambda_q32, depth) {
             Some(coefficient) => coefficient,
             None if lambda_q32 == 0 => 0,
             None => return Err(self.error(&at("size.depth"), "is too small for lambda")),
@@ -571,7 +571,7 @@ impl Reader<'_> {
         underlying.range_confidence_multiplier_q32 = confidence_multiplier;
         underlying.size_lambda_q32 = lambda_q32;
         underlying.size_depth = depth;
-        underlying.size_coefficient_q64 = coefficient;
+        underlying.size_coefficient_q80 = coefficient;
         underlying.size_cap_q32 = size_cap;
         underlying.unsettled_profit_cap = cap;
         underlying.short_option_minimum_q32 = short_minimum;

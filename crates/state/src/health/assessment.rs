@@ -298,7 +298,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
             discount = mul_q32_ceil(entry.long_option_value, rate_q32)?;
         }
         entry.size_contingency =
-            size_contingency(delta, listed.size_coefficient_q64, listed.size_cap_q32)?;
+            size_contingency(delta, listed.size_coefficient_q80, listed.size_cap_q32)?;
         let (profit, directional, residual) = (entry.profit, entry.directional, entry.residual());
         let (size, options) = (entry.size_contingency, entry.option_contingency);
         let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);

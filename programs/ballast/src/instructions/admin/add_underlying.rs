@@ -4,7 +4,7 @@ use crate::error::BallastError;
 use crate::events::UnderlyingAdded;
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
-use ballast_risk::margin::{CORRELATION_ONE_BPS, size_coefficient_q64};
+use ballast_risk::margin::{CORRELATION_ONE_BPS, size_coefficient_q80};
 use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::volatility::{RANGE_LIMIT_Q32, VARIANCE_MAX_Q32};
 use ballast_state::{Exchange, UNDERLYINGS_MAX, correlation_index};
@@ -119,7 +119,7 @@ impl AddUnderlying<'_> {
             index,
             BallastError::MissingCorrelations
         );
-        let coefficient = size_coefficient_q64(args.size_lambda_q32, args.size_depth)
+        let coefficient = size_coefficient_q80(args.size_lambda_q32, args.size_depth)
             .ok_or(BallastError::ParameterOutOfBounds)?;
         let feed = args.feed.resolve(&mut exchange, args.decimals)?;
 
@@ -135,7 +135,7 @@ impl AddUnderlying<'_> {
         underlying.volatility_interval_s = args.volatility_interval_s;
         underlying.size_lambda_q32 = args.size_lambda_q32;
         underlying.size_depth = args.size_depth;
-        underlying.size_coefficient_q64 = coefficient;
+        underlying.size_coefficient_q80 = coefficient;
         underlying.size_cap_q32 = args.size_cap_q32;
         underlying.unsettled_profit_cap = args.unsettled_profit_cap;
         underlying.price_band_q32 = args.price_band_q32;
