@@ -2,95 +2,43 @@
 //!
 //! The program `sbf-probe` evaluates its operations in LiteSVM, and this process evaluates the same Rust natively.
 
-use std::{collections::BTreeMap, env, path::PathBuf};
+use std::collections::BTreeMap;
 
-use litesvm::LiteSVM;
+use ballast_tests::probe::Probe;
 use sbf_probe::{Operation, PAIR_BYTES, RESULT_BYTES};
-use solana_address::Address;
-use solana_instruction::Instruction;
-use solana_keypair::Keypair;
-use solana_message::Message;
-use solana_signer::Signer;
-use solana_transaction::Transaction;
 
 /// Random pairs for each operation, beside the edge cases.
 const RANDOM_PAIRS: usize = 1_500;
 /// As many pairs as fit in a transaction.
 const PAIRS_PER_TRANSACTION: usize = 30;
 
-/// The program in a VM of its own.
-struct Probe {
-    svm: LiteSVM,
-    payer: Keypair,
-    program: Address,
+/// Results of one instruction, and the compute units it took.
+fn run(probe: &mut Probe, operation: Operation, pairs: &[(u128, u128)]) -> (Vec<u128>, u64) {
+    let code = Operation::ALL
+        .iter()
+        .position(|other| *other == operation)
+        .unwrap();
+    let mut data = vec![code as u8];
+    for (a, b) in pairs {
+        data.extend(a.to_le_bytes());
+        data.extend(b.to_le_bytes());
+    }
+    let answer = probe
+        .call(&data, pairs.len() * RESULT_BYTES)
+        .unwrap_or_else(|failure| panic!("{operation:?} of {pairs:x?}: {failure}"));
+    let results = answer
+        .bytes
+        .chunks_exact(RESULT_BYTES)
+        .map(|result| u128::from_le_bytes(result.try_into().unwrap()));
+    (results.collect(), answer.compute_units)
 }
 
-impl Probe {
-    fn new() -> Self {
-        let mut svm = LiteSVM::new()
-            .with_sigverify(false)
-            .with_transaction_history(0);
-        let payer = Keypair::new();
-        svm.airdrop(&payer.pubkey(), 1_000_000_000_000).unwrap();
-        let program = Address::new_unique();
-        let file = deploy_directory().join("sbf_probe.so");
-        svm.add_program_from_file(program, &file)
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()));
-        Self {
-            svm,
-            payer,
-            program,
-        }
-    }
-
-    /// Results of one instruction, and the compute units it took.
-    fn run(&mut self, operation: Operation, pairs: &[(u128, u128)]) -> (Vec<u128>, u64) {
-        let code = Operation::ALL
-            .iter()
-            .position(|other| *other == operation)
-            .unwrap();
-        let mut data = vec![code as u8];
-        for (a, b) in pairs {
-            data.extend(a.to_le_bytes());
-            data.extend(b.to_le_bytes());
-        }
-        let instruction = Instruction::new_with_bytes(self.program, &data, vec![]);
-        let message = Message::new(&[instruction], Some(&self.payer.pubkey()));
-        let transaction = Transaction::new(&[&self.payer], message, self.svm.latest_blockhash());
-        let outcome = self
-            .svm
-            .send_transaction(transaction)
-            .unwrap_or_else(|failure| {
-                panic!(
-                    "{operation:?} of {pairs:x?}: {:?}\n{}",
-                    failure.err,
-                    failure.meta.pretty_logs()
-                )
-            });
-        // The VM drops trailing zeros of return data.
-        let mut bytes = outcome.return_data.data;
-        bytes.resize(pairs.len() * RESULT_BYTES, 0);
-        let results = bytes
-            .chunks_exact(RESULT_BYTES)
-            .map(|result| u128::from_le_bytes(result.try_into().unwrap()));
-        (results.collect(), outcome.compute_units_consumed)
-    }
-
-    /// Compute units of one operation alone, without what reading and writing a pair takes.
-    fn cost(&mut self, operation: Operation, pair: (u128, u128)) -> u64 {
-        let of = |probe: &mut Self, operation, count| probe.run(operation, &vec![pair; count]).1;
-        let one = of(self, operation, 2) - of(self, operation, 1);
-        let copy = of(self, Operation::Copy, 2) - of(self, Operation::Copy, 1);
-        one.saturating_sub(copy)
-    }
-}
-
-/// `$BALLAST_DEPLOY_DIR`, or where `cargo xtask build` puts programs by default.
-fn deploy_directory() -> PathBuf {
-    env::var_os("BALLAST_DEPLOY_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy"),
-        PathBuf::from,
-    )
+/// Compute units of one operation alone, without what reading and writing a pair takes.
+fn cost(probe: &mut Probe, operation: Operation, pair: (u128, u128)) -> u64 {
+    let mut of = |operation, count| run(probe, operation, &vec![pair; count]).1;
+    let one = of(operation, 2) - of(operation, 1);
+    let copy = of(Operation::Copy, 2) - of(Operation::Copy, 1);
+    one.saturating_sub(copy)
 }
 
 fn on_host(operation: Operation, pairs: &[(u128, u128)]) -> Vec<u128> {
@@ -219,7 +167,7 @@ fn every_operation_agrees_with_the_host() {
             &integers
         };
         for pairs in cases.chunks(PAIRS_PER_TRANSACTION) {
-            let (on_vm, _) = probe.run(operation, pairs);
+            let (on_vm, _) = run(&mut probe, operation, pairs);
             for ((pair, vm), host) in pairs.iter().zip(on_vm).zip(on_host(operation, pairs)) {
                 assert_eq!(
                     vm, host,
@@ -295,7 +243,7 @@ fn multiplication_and_division_are_cheap() {
     ];
     let mut probe = Probe::new();
     for (name, operation, pair, ceiling) in rows {
-        let cost = probe.cost(operation, pair);
+        let cost = cost(&mut probe, operation, pair);
         println!("{name:<30} {cost:>5} CU");
         assert!(
             cost <= ceiling,
@@ -320,7 +268,7 @@ fn no_division_is_dear() {
             (random.operand(), random.operand())
         };
         for operation in [Multiply, Divide, Remainder, DivideSigned, RemainderSigned] {
-            let cost = probe.run(operation, &[pair]).1 - probe.run(Copy, &[pair]).1;
+            let cost = run(&mut probe, operation, &[pair]).1 - run(&mut probe, Copy, &[pair]).1;
             let entry = dearest.entry(format!("{operation:?}")).or_insert((0, pair));
             *entry = (*entry).max((cost, pair));
         }
@@ -335,13 +283,7 @@ fn no_division_is_dear() {
 fn malformed_instructions_are_refused() {
     let mut probe = Probe::new();
     for data in [vec![], vec![u8::MAX], vec![0; PAIR_BYTES]] {
-        let instruction = Instruction::new_with_bytes(probe.program, &data, vec![]);
-        let message = Message::new(&[instruction], Some(&probe.payer.pubkey()));
-        let transaction = Transaction::new(&[&probe.payer], message, probe.svm.latest_blockhash());
-        let error = probe.svm.send_transaction(transaction).unwrap_err().err;
-        assert!(
-            format!("{error:?}").contains("Custom(1)"),
-            "{data:?}: {error:?}"
-        );
+        let error = probe.call(&data, 0).unwrap_err();
+        assert!(error.contains("Custom(1)"), "{data:?}: {error}");
     }
 }

@@ -12,12 +12,12 @@ use fixed::types::I80F48;
 /// Code before options: returns the figures of each, [`FIGURES_BYTES`] apiece.
 pub const OPTIONS: u8 = 0x80;
 /// Code before a purpose's number in [`PURPOSES`] and the clock (`i64`), with the accounts exchange, board and margin account:
-/// returns the digest of the outcome and the compute units that it took.
+/// returns the digest of the outcome. The assessment is metered.
 pub const HEALTH: u8 = 0x81;
-/// Code before an option: returns the compute units of one value.
-pub const VALUE_COST: u8 = 0x82;
-/// Code before an option: returns the compute units of one value by the crate `solmath`.
-pub const PEER_VALUE_COST: u8 = 0x83;
+/// Code before an option: one value, metered.
+pub const VALUE: u8 = 0x82;
+/// Code before an option: one value by the crate `solmath`, metered.
+pub const PEER_VALUE: u8 = 0x83;
 
 /// Bytes of one option.
 pub const OPTION_BYTES: usize = 64;
@@ -103,32 +103,31 @@ pub fn digest(outcome: Result<&Report, StateError>) -> u64 {
     digest.finish()
 }
 
-/// Compute units that are left; 0 on the host.
-fn units_left() -> u64 {
+/// Writes the compute units that are left into the log; nothing on the host.
+fn log_units_left() {
     #[cfg(target_os = "solana")]
-    // SAFETY: the call has no arguments and only reads.
-    return unsafe { solana_define_syscall::definitions::sol_remaining_compute_units() };
-    #[cfg(not(target_os = "solana"))]
-    0
+    // SAFETY: the call has no arguments.
+    unsafe {
+        solana_define_syscall::definitions::sol_log_compute_units_();
+    }
 }
 
-/// Does some work and counts its compute units, without what counting takes.
+/// Does some work between two entries in the log. What an entry itself takes is the difference of the two before.
 #[inline(never)]
-fn metered<T>(work: impl FnOnce() -> T) -> (T, u64) {
-    let first = units_left();
-    let second = units_left();
+fn metered<T>(work: impl FnOnce() -> T) -> T {
+    log_units_left();
+    log_units_left();
     let result = std::hint::black_box(work());
-    let third = units_left();
-    let counting = first.wrapping_sub(second);
-    (result, second.wrapping_sub(third).saturating_sub(counting))
+    log_units_left();
+    result
 }
 
 /// Answers [`HEALTH`] from the data of the three accounts.
-pub fn health(data: [&[u8]; 3], purpose: Purpose, now: i64) -> Option<(u64, u64)> {
+pub fn health(data: [&[u8]; 3], purpose: Purpose, now: i64) -> Option<u64> {
     let [exchange, board, account] = data;
     let (exchange, board) = (view::<Exchange>(exchange)?, view::<Board>(board)?);
     let account = view::<MarginAccount>(account)?;
-    let (outcome, units) = metered(|| {
+    let outcome = metered(|| {
         let mut report = Report::boxed();
         let view = View {
             exchange,
@@ -137,20 +136,19 @@ pub fn health(data: [&[u8]; 3], purpose: Purpose, now: i64) -> Option<(u64, u64)
         };
         view.assess(account, purpose, &mut report).map(|()| report)
     });
-    let digest = match &outcome {
+    Some(match &outcome {
         Ok(report) => digest(Ok(report)),
         Err(error) => digest(Err(*error)),
-    };
-    Some((digest, units))
+    })
 }
 
-/// Compute units of one value by the engine.
-pub fn value_cost(option: &OptionInput) -> u64 {
-    metered(|| option.value()).1
+/// One value by the engine.
+pub fn value(option: &OptionInput) -> Option<I80F48> {
+    metered(|| option.value()).ok()
 }
 
-/// Compute units of one value by `solmath`, whose numbers have twelve decimals. (It gives call and put together.)
-pub fn peer_value_cost(option: &OptionInput) -> Option<u64> {
+/// One value by `solmath`, whose numbers have twelve decimals; it gives call and put together.
+pub fn peer_value(option: &OptionInput) -> Option<I80F48> {
     const ONE: u128 = solmath::SCALE;
     let decimal = |x: I80F48| {
         u128::try_from(x.to_bits())
@@ -160,7 +158,11 @@ pub fn peer_value_cost(option: &OptionInput) -> Option<u64> {
     let (spot, strike) = (decimal(option.spot)?, decimal(option.strike)?);
     let volatility = (u128::from(option.volatility_q32) * ONE) >> 32;
     let years = u128::from(option.expiry_s) * ONE / u128::from(SECONDS_PER_YEAR);
-    let (outcome, units) =
-        metered(|| solmath::black_scholes_price(spot, strike, 0, volatility, years));
-    outcome.is_ok().then_some(units)
+    let (call, put) =
+        metered(|| solmath::black_scholes_price(spot, strike, 0, volatility, years)).ok()?;
+    let value = match option.kind {
+        OptionKind::Call => call,
+        OptionKind::Put => put,
+    };
+    Some(I80F48::from_bits(((value << 28) / ONE << 20) as i128))
 }

@@ -1,5 +1,7 @@
 //! The program's side of [`Operation`] and [`engine`]: operands from the instruction data, results into the return data.
 
+use ballast_risk::pricing::OptionInput;
+use fixed::types::I80F48;
 use solana_account_info::AccountInfo;
 use solana_define_syscall::definitions::sol_set_return_data;
 use solana_program_entrypoint::{ProgramResult, entrypoint};
@@ -25,15 +27,8 @@ fn process(_program: &Pubkey, accounts: &[AccountInfo], data: &[u8]) -> ProgramR
     match *code {
         engine::OPTIONS => options(rest),
         engine::HEALTH => health(accounts, rest),
-        engine::VALUE_COST => {
-            let option = decode_option(rest).ok_or(MALFORMED)?;
-            give(&engine::value_cost(&option).to_le_bytes())
-        }
-        engine::PEER_VALUE_COST => {
-            let option = decode_option(rest).ok_or(MALFORMED)?;
-            let units = engine::peer_value_cost(&option).ok_or(MALFORMED)?;
-            give(&units.to_le_bytes())
-        }
+        engine::VALUE => value(rest, engine::value),
+        engine::PEER_VALUE => value(rest, engine::peer_value),
         code => arithmetic(code, rest),
     }
 }
@@ -64,6 +59,11 @@ fn options(bytes: &[u8]) -> ProgramResult {
     give(&figures)
 }
 
+fn value(bytes: &[u8], model: impl Fn(&OptionInput) -> Option<I80F48>) -> ProgramResult {
+    let option = decode_option(bytes).ok_or(MALFORMED)?;
+    give(&model(&option).ok_or(MALFORMED)?.to_le_bytes())
+}
+
 fn health(accounts: &[AccountInfo], bytes: &[u8]) -> ProgramResult {
     let [exchange, board, account] = accounts else {
         return Err(MALFORMED);
@@ -78,7 +78,6 @@ fn health(accounts: &[AccountInfo], bytes: &[u8]) -> ProgramResult {
         board.try_borrow_data()?,
         account.try_borrow_data()?,
     );
-    let (digest, units) =
-        engine::health([&exchange, &board, &account], *purpose, now).ok_or(MALFORMED)?;
-    give([digest.to_le_bytes(), units.to_le_bytes()].as_flattened())
+    let digest = engine::health([&exchange, &board, &account], *purpose, now).ok_or(MALFORMED)?;
+    give(&digest.to_le_bytes())
 }
