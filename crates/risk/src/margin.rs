@@ -1,6 +1,6 @@
 //! From the scan losses of single underlyings to the margin of a portfolio.
 
-use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor};
+use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64};
 
 /// The part of an underlying's scan loss that comes from direction: `sign(delta)·min(|delta|·range, scan loss)`.
 /// `delta` in quote units; rounded up in size.
@@ -24,42 +24,66 @@ pub struct Correlation {
 /// 100% in the units of [`Correlation`].
 pub const CORRELATION_ONE_BPS: i64 = 10_000;
 
+/// Most parts that [`aggregate_directional`] takes.
+const PARTS_MAX: usize = 32;
+
 /// Loss of the directional parts together:
 /// `max(√max(0, ΣΣ ρ·D_u·D_v), (1 - max_offset)·Σ|D_u|)`, rounded up, and never more than `Σ|D_u|`.
 ///
-/// `correlation(i, j)` is asked for every pair `i < j`. Exact for parts up to 2^56 quote units (72 billion USDC) each.
+/// `correlation(i, j)` is asked for every pair `i < j`, at most 32 parts. Parts above 2^42 quote units (4.4 million USDC) are
+/// rounded to 42 bits for the root, and what that may cost is added.
 ///
 /// # Errors
-/// [`Overflow`] when the sum of sizes does not fit in `i64` or a product not in `i128`.
+/// [`Overflow`] when the sum of sizes does not fit in `i64`.
 pub fn aggregate_directional(
     directional: &[i64],
     max_offset_q32: u64,
     correlation: impl Fn(usize, usize) -> Correlation,
 ) -> Result<i64, Overflow> {
     let mut total: i64 = 0;
+    let mut largest: i64 = 0;
+    for part in directional {
+        let size = part.checked_abs().ok_or(Overflow)?;
+        largest = largest.max(size);
+        total = total.checked_add(size).ok_or(Overflow)?;
+    }
+    if directional.len() < 2 {
+        return Ok(total);
+    }
+    if directional.len() > PARTS_MAX {
+        return Err(Overflow);
+    }
+    let shift = (i64::BITS - largest.leading_zeros()).saturating_sub(42);
     let mut quadratic: i128 = 0;
-    for (i, &a) in directional.iter().enumerate() {
-        total = total
-            .checked_add(a.checked_abs().ok_or(Overflow)?)
-            .ok_or(Overflow)?;
-        let mut row = i128::from(a) * i128::from(CORRELATION_ONE_BPS);
-        for (j, &b) in directional.iter().enumerate().take(i) {
+    for (i, a) in directional.iter().map(|part| part >> shift).enumerate() {
+        // At most 2^42·(10^4 + 31·2·2^15) < 2^63.
+        let mut row = a * CORRELATION_ONE_BPS;
+        for (j, b) in directional[..i]
+            .iter()
+            .map(|part| part >> shift)
+            .enumerate()
+        {
             let pair = correlation(j, i);
-            let rho = if (a < 0) == (b < 0) {
-                pair.high_bps
-            } else {
+            let rho = if (a ^ b) < 0 {
                 pair.low_bps
+            } else {
+                pair.high_bps
             };
             // The pair stands on both sides of the diagonal.
-            row += i128::from(b) * i128::from(2 * i32::from(rho));
+            row = row.wrapping_add(b.wrapping_mul(2 * i64::from(rho)));
         }
-        let product = row.checked_mul(i128::from(a)).ok_or(Overflow)?;
-        quadratic = quadratic.checked_add(product).ok_or(Overflow)?;
+        // 32 products below 2^105.
+        quadratic += i128::from(row) * i128::from(a);
     }
     let squared = quadratic.max(0).unsigned_abs() / CORRELATION_ONE_BPS.unsigned_abs() as u128;
-    let root = i64::try_from(squared.isqrt())
-        .map_err(|_| Overflow)?
-        .saturating_add(i64::from(squared > 0));
+    // Rounded up; each part was rounded by less than one unit of its last bit, and no correlation is above 1.
+    let root = squared.isqrt() as i64 + i64::from(squared > 0);
+    let rounding = if shift == 0 {
+        0
+    } else {
+        directional.len() as i64
+    };
+    let root = (root + rounding).checked_mul(1 << shift).ok_or(Overflow)?;
     let least = mul_q32_ceil(total, Q32_ONE.saturating_sub(max_offset_q32))?;
     Ok(root.max(least).min(total))
 }
@@ -79,12 +103,11 @@ pub fn size_contingency(
 ) -> Result<i64, Overflow> {
     let notional = notional.checked_abs().ok_or(Overflow)?;
     let squared_q64 = (u128::from(notional.unsigned_abs()) * u128::from(coefficient_q80)) >> 16;
-    let rate_q32 = if squared_q64 >= u128::from(cap_q32) * u128::from(cap_q32) {
-        cap_q32
-    } else {
-        squared_q64.isqrt() as u64 + 1
+    let root = match u64::try_from(squared_q64) {
+        Ok(below_one) => sqrt_u64(below_one),
+        Err(_) => squared_q64.isqrt() as u64,
     };
-    mul_q32_ceil(notional, rate_q32.min(cap_q32))
+    mul_q32_ceil(notional, root.saturating_add(1).min(cap_q32))
 }
 
 /// `λ²/depth·2^80` for [`size_contingency`], rounded up; `depth` in quote units. `None` for a depth of 0 or one that is too small
@@ -124,7 +147,7 @@ pub fn with_haircut_ceil(value: i64, haircut_q32: u64) -> Result<i64, Overflow> 
 }
 
 /// What a deposit counts for initial margin in a bank that has grown large: `value·min(1, start/total)`, rounded down. So all
-/// deposits of the asset together count as `start` at most. `total` is the value of all deposits, asked for only when there is a
+/// deposits of the asset together count as `start` at most. The value is not negative. `total` is the value of all deposits, asked for only when there is a
 /// limit; a `start` of 0 means none. Quote units.
 pub fn deposit_in_proportion_floor(value: i64, total: impl FnOnce() -> u64, start: u64) -> i64 {
     if start == 0 {
@@ -134,8 +157,9 @@ pub fn deposit_in_proportion_floor(value: i64, total: impl FnOnce() -> u64, star
     if total <= start {
         return value;
     }
-    // Below the value itself, because start < total.
-    (i128::from(value) * i128::from(start)).div_euclid(i128::from(total)) as i64
+    // Not above the value itself, because start < total.
+    let part = u128::from(value.max(0).unsigned_abs()) * u128::from(start) / u128::from(total);
+    part as i64
 }
 
 /// What a loan counts for initial margin where much of the asset is lent: `value·max(1, total/start)`, rounded up, so that
@@ -155,9 +179,8 @@ pub fn loan_in_proportion_ceil(
     if total <= start {
         return Ok(value);
     }
-    let product = i128::from(value) * i128::from(total);
-    let quotient = -(-product).div_euclid(i128::from(start));
-    i64::try_from(quotient).map_err(|_| Overflow)
+    let product = u128::from(value.max(0).unsigned_abs()) * u128::from(total);
+    i64::try_from(product.div_ceil(u128::from(start))).map_err(|_| Overflow)
 }
 
 #[cfg(test)]

@@ -33,7 +33,10 @@ pub const SCENARIO_COUNT: usize = 25;
 /// Every distinct price move of the scenarios, in thirds of the scan range.
 pub const MOVES_THIRDS: [i8; 11] = [0, 1, -1, 2, -2, 3, -3, 6, -6, 9, -9];
 
-/// The scenarios in the order in which reports number them.
+/// How many of the moves come with every volatility shock; the others, the tails, with volatility up only.
+pub const FULL_MOVES: usize = 7;
+
+/// The scenarios in the order in which reports number them: move by move, and within a move volatility down, unchanged, up.
 pub const SCENARIOS: [Scenario; SCENARIO_COUNT] = build();
 
 /// Lowest price in any scenario as a fraction of spot, Q32: 1%.
@@ -149,7 +152,18 @@ mod tests {
     #[test]
     fn the_grid_is_the_documented_one() {
         let full = SCENARIOS.iter().filter(|s| s.weight_q32 == Q32_ONE).count();
-        assert_eq!(full, 21);
+        assert_eq!(full, 3 * FULL_MOVES);
+        let order = SCENARIOS.iter().map(|s| (s.move_index, s.volatility as u8));
+        let moves = 0..MOVES_THIRDS.len() as u8;
+        let by_move = moves.flat_map(|index| {
+            let first = if usize::from(index) < FULL_MOVES {
+                0
+            } else {
+                2
+            };
+            (first..3).map(move |shock| (index, shock))
+        });
+        assert!(order.eq(by_move));
         let thirds = |index: usize| MOVES_THIRDS[usize::from(SCENARIOS[index].move_index)];
         assert!((21..25).all(|index| thirds(index).abs() >= 6));
         assert_eq!(

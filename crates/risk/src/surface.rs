@@ -36,6 +36,16 @@ pub struct Surface {
     pub cap_q32: u64,
 }
 
+/// Largest size of the skew and smile coefficients, Q32; larger ones count as this.
+pub const COEFFICIENT_MAX_Q32: i64 = 4 << 32;
+
+const DAY_S: u64 = 86_400;
+
+/// Product of Q32 numbers, saturating.
+fn product_q32(a: u64, b: u64) -> u64 {
+    u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
+}
+
 /// Largest volatility that any surface can give, Q32: 3,200%.
 pub const VOLATILITY_MAX_Q32: u64 = 32 << 32;
 
@@ -49,16 +59,19 @@ impl Surface {
         if above == 0 {
             return atm(0);
         }
-        // Variances are below 2^42 in Q32 and times below 2^25, so total variances stay below 2^67 before the shift.
+        // Total variance in Q32 times days: at most 2^42·365 < 2^51.
         let total = |index: usize| {
-            let variance = (u128::from(atm(index)) * u128::from(atm(index))) >> 32;
-            (variance * u128::from(TENOR_SECONDS[index])) as i128
+            let variance = product_q32(atm(index), atm(index));
+            variance * (TENOR_SECONDS[index] / DAY_S)
         };
         let (below, above) = (above - 1, above);
-        let span = (TENOR_SECONDS[above] - TENOR_SECONDS[below]) as i128;
-        let along = (seconds - TENOR_SECONDS[below]) as i128;
-        let mixed = total(below) + (total(above) - total(below)) * along / span;
-        sqrt_q32((mixed.max(0) / i128::from(seconds)) as u64)
+        let span = TENOR_SECONDS[above] - TENOR_SECONDS[below];
+        let along_q32 = ((seconds - TENOR_SECONDS[below]) << 32) / span;
+        let mixed =
+            product_q32(total(below), Q32_ONE - along_q32) + product_q32(total(above), along_q32);
+        // Days over the time, Q40: at most 1, because shorter times are flat.
+        let per_time_q40 = (DAY_S << 40) / seconds;
+        sqrt_q32(((u128::from(mixed) * u128::from(per_time_q40)) >> 40) as u64)
     }
 
     /// Volatility at a log moneyness `ln(K/F)` (Q32), given the at-the-money level for its expiry and `atm·√T`.
@@ -68,21 +81,24 @@ impl Surface {
         atm_deviation_q32: u64,
         ln_strike_over_forward_q32: i64,
     ) -> u64 {
-        let deviation = i64::try_from(atm_deviation_q32).unwrap_or(i64::MAX);
-        let limit = 3 * Q32_ONE as i64;
-        // Beyond ±3 deviations z is clamped; below, |ln| < 2^37 keeps the product in 63 bits.
-        let z = if deviation <= 0 || ln_strike_over_forward_q32.unsigned_abs() >> 37 != 0 {
-            ln_strike_over_forward_q32.signum() * limit
-        } else {
-            let scaled = i128::from(ln_strike_over_forward_q32) << 32;
-            (scaled / i128::from(deviation)).clamp(-i128::from(limit), i128::from(limit)) as i64
+        // z in Q27, clamped to ±3. |ln| below 2^36 keeps its shift in 63 bits.
+        const LIMIT: u64 = 3 << 27;
+        let size = ln_strike_over_forward_q32.unsigned_abs();
+        let z = match (size << 27).checked_div(atm_deviation_q32) {
+            Some(z) if size >> 36 == 0 => z.min(LIMIT) as i64,
+            _ => LIMIT as i64,
         };
-        let mul = |a: i64, b: i64| ((i128::from(a) * i128::from(b)) >> 32) as i64;
-        let bend = mul(self.skew_q32, z).saturating_add(mul(self.smile_q32, mul(z, z)));
-        let factor = (Q32_ONE as i64).saturating_add(bend).max(0);
-        let volatility = u64::try_from((u128::from(atm_q32) * factor as u128) >> 32);
-        volatility
-            .unwrap_or(u64::MAX)
+        let z = if ln_strike_over_forward_q32 < 0 {
+            -z
+        } else {
+            z
+        };
+        // Coefficients below 2^34 times z below 2^29, and times z² (as Q24, below 2^28).
+        let coefficient = |x: i64| x.clamp(-COEFFICIENT_MAX_Q32, COEFFICIENT_MAX_Q32);
+        let skew = coefficient(self.skew_q32) * z >> 27;
+        let smile = coefficient(self.smile_q32) * (z * z >> 30) >> 24;
+        let factor = (Q32_ONE as i64 + skew + smile).max(0);
+        product_q32(atm_q32, factor.unsigned_abs())
             .max(self.floor_q32)
             .min(self.cap_q32)
             .min(VOLATILITY_MAX_Q32)
@@ -114,12 +130,11 @@ impl VolatilityShocks {
         let tenor = seconds.clamp(SHOCK_TENOR_MIN_S, SECONDS_PER_YEAR * 2);
         let exponent = self.exponents_q32[usize::from(tenor > TENOR_SECONDS[2])].min(Q32_ONE);
         let ratio_q32 = (TENOR_SECONDS[2] << 32) / tenor;
-        let ln = i128::from(ln_q32(ratio_q32).unwrap_or(0));
-        let scale = exp_q32(((ln * i128::from(exponent)) >> 32) as i64);
-        let grown = |shock: u64, limit: u64| {
-            let product = (u128::from(shock) * u128::from(scale)) >> 32;
-            u64::try_from(product).unwrap_or(u64::MAX).min(limit)
-        };
+        let ln = ln_q32(ratio_q32).unwrap_or(0);
+        // |ln| is below 7 for the times above.
+        let power = product_q32(ln.unsigned_abs(), exponent) as i64;
+        let scale = exp_q32(if ln < 0 { -power } else { power });
+        let grown = |shock: u64, limit: u64| product_q32(shock, scale).min(limit);
         [
             Q32_ONE - grown(self.down_q32, FALL_MAX_Q32),
             Q32_ONE,

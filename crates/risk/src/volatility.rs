@@ -40,6 +40,26 @@ pub fn next_variance_q32(
 pub fn price_ratio_q32(a: I80F48, b: I80F48) -> u64 {
     let numerator = a.to_bits().max(0) as u128;
     let denominator = b.to_bits().max(1) as u128;
+    // The usual sizes, by 64-bit divisions in three digits: of the denominator at least 32 bits are kept.
+    let drop = if denominator >> 48 == 0 {
+        0
+    } else if denominator >> 64 == 0 {
+        16
+    } else {
+        32
+    };
+    let (top, bottom) = (numerator >> drop, denominator >> drop);
+    if top >> 64 == 0 && bottom >> 48 == 0 {
+        let (top, bottom) = (top as u64, bottom as u64);
+        let (whole, rest) = (top / bottom, top % bottom);
+        let (high, rest) = ((rest << 16) / bottom, (rest << 16) % bottom);
+        let low = (rest << 16) / bottom;
+        return if whole >> 32 == 0 {
+            whole << 32 | high << 16 | low
+        } else {
+            u64::MAX
+        };
+    }
     // Drop low bits of both alike when the shift would leave 128 bits.
     let spare = numerator.leading_zeros();
     let (numerator, denominator) = if spare >= 32 {

@@ -1,7 +1,7 @@
 //! Movements of deposits and loans. Every rounding is in the bank's favour, and totals always equal the sum of shares.
 
 use crate::{AssetIndexes, Balance, Bank, StateError};
-use ballast_risk::numbers::{mul_i80f48_ceil, mul_i80f48_floor};
+use ballast_risk::numbers::{mul_i80f48_ceil, mul_i80f48_floor, whole_product};
 use fixed::types::I80F48;
 
 /// Native units of a balance: a deposit rounded down, a loan (negative) rounded away from zero.
@@ -11,12 +11,12 @@ use fixed::types::I80F48;
 pub fn amount(balance: &Balance, indexes: &AssetIndexes) -> Result<i64, StateError> {
     let shares = balance.shares.get();
     if shares >= 0 {
-        to_amount(mul_i80f48_floor(shares, indexes.deposit.get())?.floor())
+        Ok(whole_product(shares, indexes.deposit.get())?.0)
     } else {
-        let owed = mul_i80f48_ceil(-shares, indexes.borrow.get())?;
-        Ok(-to_amount(
-            owed.checked_ceil().ok_or(StateError::Overflow)?,
-        )?)
+        let owed = shares.checked_neg().ok_or(StateError::Overflow)?;
+        let (whole, exact) = whole_product(owed, indexes.borrow.get())?;
+        let owed = whole.checked_add(i64::from(!exact));
+        Ok(-owed.ok_or(StateError::Overflow)?)
     }
 }
 

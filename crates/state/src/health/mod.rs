@@ -21,6 +21,7 @@ use crate::{
 use assessment::Assessment;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::depeg_factor_q32;
+use ballast_risk::numbers::mul_price_int;
 use fixed::types::I80F48;
 
 /// What the figures are for; it decides how prices that are not fresh count (the table in `docs/oracle.md`).
@@ -259,7 +260,5 @@ impl View<'_> {
 
 /// Mark of one lot.
 fn lot_mark(price: I80F48, lot_size: u64) -> Result<I80F48, StateError> {
-    price
-        .checked_mul_int(i128::from(lot_size))
-        .ok_or(StateError::Overflow)
+    Ok(mul_price_int(price, lot_size)?)
 }

@@ -2,19 +2,21 @@
 
 use super::assessment::{Assessment, add};
 use super::{PositionReport, UnderlyingReport, View, lot_mark};
-use crate::{MarketKind, MarketTerms, Position, StateError, Underlying};
+use crate::{MarketKind, MarketTerms, POSITIONS_MAX, Position, StateError, Underlying};
 use ballast_risk::Q32_ONE;
-use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, value_floor};
+use ballast_risk::numbers::{mul_price_q32_floor, mul_q32_ceil, mul_q32_floor, value_floor};
 use ballast_risk::pricing::{
     Deviation, Leg, OptionKind, PriceMove, forward_factor_q32, sqrt_years_q32,
 };
-use ballast_risk::scenarios::{MOVES_THIRDS, SCENARIOS, move_q32};
+use ballast_risk::scenarios::{FULL_MOVES, MOVES_THIRDS, move_q32};
 use ballast_risk::surface::{LOOK_AHEAD_S, Surface};
 use ballast_risk::volatility::price_ratio_q32;
 use fixed::types::I80F48;
 
-/// Largest unit of a leg, quote units: keeps the products of [`scaled`] in 64 bits.
-const UNIT_MAX: u64 = 1 << 60;
+/// Largest unit of a leg, quote units (36 billion USDC): an option is worth less than four units, so that the profits of all legs of an
+/// account together stay below 2^63.
+const UNIT_MAX: u64 = 1 << 55;
+const _: () = assert!((POSITIONS_MAX as u64 + 1) * 4 * UNIT_MAX < 1 << 63);
 
 /// What all legs of one underlying share.
 struct Chain<'a> {
@@ -43,8 +45,8 @@ fn mul_q32(a: u64, b: u64) -> u64 {
     u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
 }
 
-/// `unit × value` with the value in Q30, at most 2^32 in size, and the unit at most [`UNIT_MAX`]; rounded down.
-#[inline]
+/// `unit × value` with the value in Q30, below 2^32 in size, and the unit at most [`UNIT_MAX`]; rounded down.
+#[inline(always)]
 fn scaled(unit: i64, value_q30: i64) -> i64 {
     let (whole, part) = (unit >> 30, unit & ((1 << 30) - 1));
     whole
@@ -122,7 +124,7 @@ impl<'a> Assessment<'a, '_> {
             .view
             .usable(entry, validity, self.purpose, gains_from_rise, true)?;
         let spot = lot_mark(usable.price, listed.lot_size)?;
-        let forward = by_factor(spot, tenor.forward_factor_q32)?;
+        let forward = mul_price_q32_floor(spot, tenor.forward_factor_q32)?;
         let strike = I80F48::from_num(position.terms.strike);
         let leg = Leg::new(kind, price_ratio_q32(strike, forward));
         let volatility = chain.surface.volatility_q32(
@@ -167,24 +169,20 @@ impl<'a> Assessment<'a, '_> {
         if sign > 0 {
             add(&mut report.long_option_value, value)?;
         }
-        for (total, scenario) in report.option_profits.iter_mut().zip(&SCENARIOS) {
-            let price_move = &chain.moves[usize::from(scenario.move_index)];
-            let deviation = &ahead[scenario.volatility as usize];
-            let change = leg.value_q30(price_move, deviation) - value_now;
-            add(total, scaled(unit, change))?;
+        let mut totals = report.option_profits.iter_mut();
+        for (index, price_move) in chain.moves.iter().enumerate() {
+            let moved = leg.moved(price_move);
+            let tails = if index < FULL_MOVES { 0 } else { 2 };
+            for (deviation, total) in ahead[tails..].iter().zip(&mut totals) {
+                let change = moved.value_q30(deviation).wrapping_sub(value_now);
+                *total = total.wrapping_add(scaled(unit, change));
+            }
         }
         self.add_value(
             value.saturating_abs().max(profit.saturating_abs()),
             usable.stale,
         )
     }
-}
-
-/// A price times a Q32 factor.
-fn by_factor(price: I80F48, factor_q32: u64) -> Result<I80F48, StateError> {
-    price
-        .checked_mul(I80F48::from_bits(i128::from(factor_q32) << 16))
-        .ok_or(StateError::Overflow)
 }
 
 /// The minimum for net short options: calls and puts apart, so many lots times the mark times the configured fraction.
@@ -234,6 +232,9 @@ impl<'a> View<'a> {
             .get(usize::from(terms.underlying))
             .ok_or(StateError::UnknownIndex)?;
         let seconds = terms.expiry.saturating_sub(self.now).max(0).unsigned_abs();
-        by_factor(spot, forward_factor_q32(state.carry_q32, seconds))
+        Ok(mul_price_q32_floor(
+            spot,
+            forward_factor_q32(state.carry_q32, seconds),
+        )?)
     }
 }
