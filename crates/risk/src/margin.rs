@@ -1,6 +1,6 @@
 //! From the scan losses of single underlyings to the margin of a portfolio.
 
-use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64};
+use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64, sqrt_u128_ceil};
 
 /// The part of an underlying's scan loss that comes from direction: `sign(delta)·min(|delta|·range, scan loss)`.
 /// `delta` in quote units; rounded up in size.
@@ -57,12 +57,9 @@ pub fn aggregate_directional(
     let mut quadratic: i128 = 0;
     for (i, a) in directional.iter().map(|part| part >> shift).enumerate() {
         // At most 2^42·(10^4 + 31·2·2^15) < 2^63.
-        let mut row = a * CORRELATION_ONE_BPS;
-        for (j, b) in directional[..i]
-            .iter()
-            .map(|part| part >> shift)
-            .enumerate()
-        {
+        let mut row = a.wrapping_mul(CORRELATION_ONE_BPS);
+        for (j, b) in directional[..i].iter().enumerate() {
+            let b = b >> shift;
             let pair = correlation(j, i);
             let rho = if (a ^ b) < 0 {
                 pair.low_bps
@@ -75,9 +72,11 @@ pub fn aggregate_directional(
         // 32 products below 2^105.
         quadratic += i128::from(row) * i128::from(a);
     }
-    let squared = quadratic.max(0).unsigned_abs() / CORRELATION_ONE_BPS.unsigned_abs() as u128;
-    // Rounded up; each part was rounded by less than one unit of its last bit, and no correlation is above 1.
-    let root = squared.isqrt() as i64 + i64::from(squared > 0);
+
+    // √(x/10^4) = √x/100, below 2^62 / 2^shift. Each part was rounded by less than one unit of its last bit, and no correlation is
+    // above 1.
+    let squared = quadratic.max(0).unsigned_abs();
+    let root = (sqrt_u128_ceil(squared) as u64).div_ceil(100) as i64;
     let rounding = if shift == 0 {
         0
     } else {
@@ -199,7 +198,7 @@ mod tests {
     fn hedges_across_underlyings_earn_bounded_credit() {
         // 3,000 long against 3,000 short at a low correlation of 0.5: √(3000² + 3000² - 3000²) = 3,000.
         let loss = aggregate_directional(&[3_000, -3_000], Q32_ONE, |_, _| HALF).unwrap();
-        assert_eq!(loss, 3_001);
+        assert_eq!(loss, 3_000);
         // With at most 40% offset, 60% of 6,000 stays.
         let bounded =
             aggregate_directional(&[3_000, -3_000], Q32_ONE * 4 / 10, |_, _| HALF).unwrap();

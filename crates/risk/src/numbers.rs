@@ -20,11 +20,29 @@ impl core::fmt::Display for Overflow {
 
 impl core::error::Error for Overflow {}
 
+/// Product of two Q32 numbers, rounded down, saturating.
+#[inline]
+pub fn product_q32(a: u64, b: u64) -> u64 {
+    let (large, small) = if a < b { (b, a) } else { (a, b) };
+    if small <= Q32_ONE {
+        // The product is at most the larger; that one's halves are multiplied apart, so that 64 bits suffice.
+        let (high, low) = (large >> 32, large & (Q32_ONE - 1));
+        return high
+            .wrapping_mul(small)
+            .wrapping_add(low.wrapping_mul(small) >> 32);
+    }
+    u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
+}
+
 /// `value × factor` with the factor in Q32, rounded towards minus infinity.
 ///
 /// # Errors
 /// [`Overflow`] when the product does not fit in `i64`.
+#[inline]
 pub fn mul_q32_floor(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
+    if factor_q32 <= Q32_ONE {
+        return Ok(mul_fraction(value, factor_q32, 0));
+    }
     let product = i128::from(value) * i128::from(factor_q32);
     i64::try_from(product >> 32).map_err(|_| Overflow)
 }
@@ -33,10 +51,25 @@ pub fn mul_q32_floor(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
 ///
 /// # Errors
 /// [`Overflow`] when the product does not fit in `i64`.
+#[inline]
 pub fn mul_q32_ceil(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
+    if factor_q32 <= Q32_ONE {
+        return Ok(mul_fraction(value, factor_q32, Q32_ONE - 1));
+    }
     let product = i128::from(value) * i128::from(factor_q32);
     // At most 2^127 + 2^32 cannot occur: |value| <= 2^63 and factor < 2^64 leave a spare bit.
     i64::try_from((product + i128::from(Q32_ONE - 1)) >> 32).map_err(|_| Overflow)
+}
+
+/// `(value × fraction + carry) / 2^32`, rounded down, for a fraction of at most 1: the halves of the value are multiplied
+/// apart, so that 64 bits suffice.
+#[inline]
+fn mul_fraction(value: i64, fraction_q32: u64, carry: u64) -> i64 {
+    // |high| <= 2^31 and low < 2^32; the sums are at most |value| and below 2^64.
+    let (high, low) = (value >> 32, value as u64 & (Q32_ONE - 1));
+    let rest = low.wrapping_mul(fraction_q32).wrapping_add(carry) >> 32;
+    high.wrapping_mul(fraction_q32 as i64)
+        .wrapping_add(rest as i64)
 }
 
 /// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded down.
@@ -44,9 +77,7 @@ pub fn mul_q32_ceil(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
 /// # Errors
 /// [`Overflow`] for a negative price or when the value does not fit in `i64`.
 pub fn value_floor(amount: u64, price: I80F48) -> Result<i64, Overflow> {
-    let (whole, fraction) = value_parts(amount, price)?;
-    let total = whole.checked_add(fraction >> 48).ok_or(Overflow)?;
-    i64::try_from(total).map_err(|_| Overflow)
+    value(amount, price).map(|(value, _)| value)
 }
 
 /// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded up.
@@ -54,29 +85,31 @@ pub fn value_floor(amount: u64, price: I80F48) -> Result<i64, Overflow> {
 /// # Errors
 /// [`Overflow`] for a negative price or when the value does not fit in `i64`.
 pub fn value_ceil(amount: u64, price: I80F48) -> Result<i64, Overflow> {
-    let (whole, fraction) = value_parts(amount, price)?;
-    let total = whole
-        .checked_add(fraction.div_ceil(1 << 48))
-        .ok_or(Overflow)?;
-    i64::try_from(total).map_err(|_| Overflow)
+    let (value, exact) = value(amount, price)?;
+    value.checked_add(i64::from(!exact)).ok_or(Overflow)
 }
 
-/// The product as `whole + fraction / 2^48`: the price's bits split in two words keep both products within 128 bits.
-fn value_parts(amount: u64, price: I80F48) -> Result<(u128, u128), Overflow> {
-    let bits = u128::try_from(price.to_bits()).map_err(|_| Overflow)?;
-    let high = (bits >> 64) as u64;
-    let low = bits as u64;
-    let whole = if high == 0 {
-        0
-    } else {
-        // high < 2^63, so the product is below 2^127, and the shift by 16 is checked.
-        let product = u128::from(amount) * u128::from(high);
-        if product >> 112 != 0 {
-            return Err(Overflow);
-        }
-        product << 16
-    };
-    Ok((whole, u128::from(amount) * u128::from(low)))
+/// The value rounded down, and whether that is exact: the price's bits in two words keep both products within 128 bits.
+fn value(amount: u64, price: I80F48) -> Result<(i64, bool), Overflow> {
+    let bits = price.to_bits();
+    if bits < 0 {
+        return Err(Overflow);
+    }
+    let (high, low) = ((bits >> 64) as u64, bits as u64);
+    let product = u128::from(amount) * u128::from(low);
+    let mut whole = (product >> 48) as u64;
+    let mut fits = product >> 111 == 0;
+    if high != 0 {
+        let upper = u128::from(amount) * u128::from(high);
+        fits &= upper >> 47 == 0;
+        let (sum, carried) = whole.overflowing_add((upper as u64) << 16);
+        whole = sum;
+        fits &= !carried && sum >> 63 == 0;
+    }
+    if !fits {
+        return Err(Overflow);
+    }
+    Ok((whole as i64, product as u64 & ((1 << 48) - 1) == 0))
 }
 
 /// Signed form of [`value_floor`] for a position or an amount that may be owed: rounded towards minus infinity.
@@ -233,6 +266,23 @@ pub(crate) fn sqrt_u64(x: u64) -> u64 {
     sqrt_normalised(leading) >> (shift / 2)
 }
 
+/// Square root of any 128-bit number, not too small, and too large by at most 1 below 2^96 (and by 2^-47 of the result above).
+pub(crate) fn sqrt_u128_ceil(x: u128) -> u128 {
+    let Ok(small) = u64::try_from(x) else {
+        // √x = √(leading·2^32)·2^(cut/2 - 16), with 48 bits of the root.
+        let high = normalise((x >> 64) as u64).1;
+        let cut = 64 - high;
+        let root = u128::from(sqrt_q32((x >> cut) as u64)) + 1;
+        return if cut >= 32 {
+            root << (cut / 2 - 16)
+        } else {
+            (root >> (16 - cut / 2)) + 1
+        };
+    };
+    let root = sqrt_u64(small);
+    u128::from(root + u64::from(root * root != small))
+}
+
 /// Square root of a Q32 number, rounded down: `√(x)` in Q32.
 pub fn sqrt_q32(x_q32: u64) -> u64 {
     if x_q32 == 0 {
@@ -242,7 +292,7 @@ pub fn sqrt_q32(x_q32: u64) -> u64 {
     let (leading, shift) = normalise(x_q32);
     let root = sqrt_normalised(leading);
     // At most 2·root < 2^33.
-    let rest = leading - root * root;
+    let rest = leading - root.wrapping_mul(root);
     let finer = (root << 16) + (rest << 15) / root;
     // Not too small, and too large by less than 1.
     let result = finer >> (shift / 2);
@@ -304,7 +354,7 @@ pub fn exp_q32(x_q32: i64) -> u64 {
         return 0;
     }
     let halvings = (x_q32 + LN2_Q32 / 2).div_euclid(LN2_Q32);
-    let rest = x_q32 - halvings * LN2_Q32;
+    let rest = x_q32.wrapping_sub(halvings.wrapping_mul(LN2_Q32));
     let one = Q32_ONE as i64;
     let mut power = one;
     // 1/n in Q32 instead of divisions.
@@ -356,6 +406,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     extern crate std;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn q32_products_equal_those_of_128_bits(value: i64, factor: u64, by in 0u32..64) {
+            let factor = factor >> by;
+            let product = i128::from(value) * i128::from(factor);
+            prop_assert_eq!(mul_q32_floor(value, factor).ok(), i64::try_from(product >> 32).ok());
+            let ceil = (product + i128::from(Q32_ONE - 1)) >> 32;
+            prop_assert_eq!(mul_q32_ceil(value, factor).ok(), i64::try_from(ceil).ok());
+            prop_assert_eq!(mul_q32_ceil(value, Q32_ONE), Ok(value));
+            let other = value.unsigned_abs();
+            let product = (u128::from(other) * u128::from(factor)) >> 32;
+            prop_assert_eq!(product_q32(other, factor), u64::try_from(product).unwrap_or(u64::MAX));
+        }
+
+        #[test]
+        fn values_equal_the_exact_product(amount: u64, bits in 0i128.., by in 0u32..64, down in 0u32..100) {
+            let (amount, price) = (amount >> by, I80F48::from_bits(bits >> down));
+            let parts = (price.to_bits() >> 48, price.to_bits() & ((1 << 48) - 1));
+            let exact = parts.0.checked_mul(amount.into());
+            let rest = parts.1 * i128::from(amount);
+            let floor = exact.and_then(|whole| i64::try_from(whole.checked_add(rest >> 48)?).ok());
+            let ceil = exact.and_then(|whole| i64::try_from(whole.checked_add((rest + (1 << 48) - 1) >> 48)?).ok());
+            prop_assert_eq!(value_floor(amount, price).ok(), floor);
+            prop_assert_eq!(value_ceil(amount, price).ok(), ceil);
+        }
+    }
 
     #[test]
     fn q32_products_round_as_named() {
@@ -424,6 +503,10 @@ mod tests {
             let x = x >> shift;
             prop_assert_eq!(sqrt_q32(x), (u128::from(x) << 32).isqrt() as u64);
             prop_assert_eq!(sqrt_u64(x), x.isqrt());
+            let wide = u128::from(x) << (shift % 60) | u128::from(shift);
+            let (ours, exact) = (sqrt_u128_ceil(wide), wide.isqrt());
+            prop_assert!(ours * ours >= wide, "{wide} {ours}");
+            prop_assert!(ours <= exact + 2 + (exact >> 46), "{wide} {ours}");
             let square = x.isqrt().pow(2);
             for edge in [square, square.saturating_sub(1), square.saturating_add(1)] {
                 prop_assert_eq!(sqrt_u64(edge), edge.isqrt());

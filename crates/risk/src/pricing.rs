@@ -13,7 +13,8 @@
 
 use crate::normal::{cdf_q32, pdf_q32, tail_q32};
 use crate::numbers::{
-    Overflow, Q32_ONE, SECONDS_PER_YEAR, ln_q32, mul_i80f48_floor, normalise, sqrt_normalised,
+    Overflow, Q32_ONE, SECONDS_PER_YEAR, ln_q32, mul_i80f48_floor, normalise, product_q32,
+    sqrt_normalised,
 };
 use crate::volatility::price_ratio_q32;
 use fixed::types::I80F48;
@@ -52,7 +53,7 @@ impl Deviation {
         let value = value_q32.min(DEVIATION_MAX_Q32);
         Self {
             half_q32: (value >> 1) as i64,
-            reach_q32: 9 * value as i64,
+            reach_q32: multiply(9, value as i64),
             // At most 2^59, for the smallest s.
             inverse_q27: (1u64 << 59).checked_div(value).unwrap_or(0) as i64,
         }
@@ -253,19 +254,29 @@ pub fn sqrt_years_q32(seconds: u64) -> u64 {
     }
     let (leading, shift) = normalise(seconds);
     let root = sqrt_normalised(leading);
-    (root * SCALE) >> (12 + shift / 2)
+    root.wrapping_mul(SCALE) >> (12 + shift / 2)
 }
 
 /// `σ·√T` in Q32, saturating.
 pub fn deviation_q32(volatility_q32: u64, seconds: u64) -> u64 {
-    let product = u128::from(volatility_q32) * u128::from(sqrt_years_q32(seconds));
-    u64::try_from(product >> 32).unwrap_or(u64::MAX)
+    product_q32(volatility_q32, sqrt_years_q32(seconds))
 }
 
 /// Forward over spot, `1 + c·T`, Q32; at least 2^-10.
 pub fn forward_factor_q32(carry_q32: i64, seconds: u64) -> u64 {
-    let grown = i128::from(carry_q32) * i128::from(seconds) / i128::from(SECONDS_PER_YEAR);
-    u64::try_from((grown + i128::from(Q32_ONE)).max(1 << 22)).unwrap_or(u64::MAX)
+    // Rounded towards zero.
+    let size = carry_q32.unsigned_abs();
+    let grown = if size >> 36 == 0 && seconds >> 28 == 0 {
+        size.wrapping_mul(seconds) / SECONDS_PER_YEAR
+    } else {
+        let grown = u128::from(size) * u128::from(seconds) / u128::from(SECONDS_PER_YEAR);
+        u64::try_from(grown).unwrap_or(u64::MAX)
+    };
+    if carry_q32 < 0 {
+        Q32_ONE.saturating_sub(grown).max(1 << 22)
+    } else {
+        Q32_ONE.saturating_add(grown)
+    }
 }
 
 /// Value of a leg without a move, in the unit of the forward.

@@ -3,20 +3,26 @@
 //! At-the-money volatility at six tenors, linear in total variance between them and flat outside;
 //! `vol = atm·(1 + skew·z + smile·z²)` with `z = ln(K/F)/(atm·√T)` clamped to ±3, then floor and cap.
 
-use crate::numbers::{Q32_ONE, SECONDS_PER_YEAR, exp_q32, ln_q32, sqrt_q32};
+use crate::numbers::{Q32_ONE, SECONDS_PER_YEAR, exp_q32, ln_q32, product_q32, sqrt_q32};
 
 /// Number of tenors.
 pub const TENORS: usize = 6;
 
-/// The tenors, seconds: 1, 7, 30, 90, 180 and 365 days.
-pub const TENOR_SECONDS: [u64; TENORS] = [
-    86_400,
-    7 * 86_400,
-    30 * 86_400,
-    90 * 86_400,
-    180 * 86_400,
-    365 * 86_400,
-];
+/// The tenors, days.
+pub const TENOR_DAYS: [u64; TENORS] = [1, 7, 30, 90, 180, 365];
+
+const DAY_S: u64 = 86_400;
+
+/// The tenors, seconds.
+pub const TENOR_SECONDS: [u64; TENORS] = {
+    let mut seconds = TENOR_DAYS;
+    let mut index = 0;
+    while index < TENORS {
+        seconds[index] *= DAY_S;
+        index += 1;
+    }
+    seconds
+};
 
 /// Seconds by which every scenario looks ahead: one day of time decay.
 pub const LOOK_AHEAD_S: u64 = 86_400;
@@ -39,13 +45,6 @@ pub struct Surface {
 /// Largest size of the skew and smile coefficients, Q32; larger ones count as this.
 pub const COEFFICIENT_MAX_Q32: i64 = 4 << 32;
 
-const DAY_S: u64 = 86_400;
-
-/// Product of Q32 numbers, saturating.
-fn product_q32(a: u64, b: u64) -> u64 {
-    u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
-}
-
 /// Largest volatility that any surface can give, Q32: 3,200%.
 pub const VOLATILITY_MAX_Q32: u64 = 32 << 32;
 
@@ -62,7 +61,7 @@ impl Surface {
         // Total variance in Q32 times days: at most 2^42·365 < 2^51.
         let total = |index: usize| {
             let variance = product_q32(atm(index), atm(index));
-            variance * (TENOR_SECONDS[index] / DAY_S)
+            variance.wrapping_mul(TENOR_DAYS[index])
         };
         let (below, above) = (above - 1, above);
         let span = TENOR_SECONDS[above] - TENOR_SECONDS[below];
@@ -95,8 +94,9 @@ impl Surface {
         };
         // Coefficients below 2^34 times z below 2^29, and times z² (as Q24, below 2^28).
         let coefficient = |x: i64| x.clamp(-COEFFICIENT_MAX_Q32, COEFFICIENT_MAX_Q32);
-        let skew = coefficient(self.skew_q32) * z >> 27;
-        let smile = coefficient(self.smile_q32) * (z * z >> 30) >> 24;
+        let skew = coefficient(self.skew_q32).wrapping_mul(z) >> 27;
+        let square = z.wrapping_mul(z) >> 30;
+        let smile = coefficient(self.smile_q32).wrapping_mul(square) >> 24;
         let factor = (Q32_ONE as i64 + skew + smile).max(0);
         product_q32(atm_q32, factor.unsigned_abs())
             .max(self.floor_q32)

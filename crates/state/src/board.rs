@@ -77,7 +77,7 @@ layout! {
 impl PriceEntry {
     /// How far it may be trusted at `now` (unix seconds).
     pub fn validity(&self, feed: &Feed, now: i64) -> Validity {
-        if self.publish_time <= 0 || self.price.get() <= 0 {
+        if self.publish_time <= 0 || self.price.get().to_bits() <= 0 {
             Validity::NeverSet
         } else if now.saturating_sub(self.publish_time) > feed.max_age_s.min(1 << 40) as i64
             || self.divergent != 0

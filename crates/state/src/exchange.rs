@@ -328,7 +328,7 @@ layout! {
 /// Place of the pair of two different underlyings in [`Exchange::correlations`].
 pub const fn correlation_index(a: usize, b: usize) -> usize {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    high * (high - 1) / 2 + low
+    (high.wrapping_mul(high.wrapping_sub(1)) / 2).wrapping_add(low)
 }
 
 impl Exchange {
@@ -364,17 +364,16 @@ impl Exchange {
 
     /// Correlation of two different underlyings; full and none for indexes out of range, which never offsets.
     pub fn correlation(&self, a: u8, b: u8) -> Correlation {
-        let (a, b) = (usize::from(a), usize::from(b));
-        if a == b || a >= UNDERLYINGS_MAX || b >= UNDERLYINGS_MAX {
-            return Correlation {
+        let index = correlation_index(usize::from(a), usize::from(b));
+        match self.correlations.get(index) {
+            Some(pair) if a != b => Correlation {
+                low_bps: pair.low_bps,
+                high_bps: pair.high_bps,
+            },
+            _ => Correlation {
                 low_bps: 0,
                 high_bps: 10_000,
-            };
-        }
-        let pair = self.correlations[correlation_index(a, b)];
-        Correlation {
-            low_bps: pair.low_bps,
-            high_bps: pair.high_bps,
+            },
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use super::options::option_contingency;
 use super::{BalanceReport, PositionReport, Purpose, Report, View, lot_mark};
-use crate::{MarketKind, NONE, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
+use crate::{MarketKind, NONE, POSITIONS_MAX, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
+use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::buffer_margin;
 use ballast_risk::margin::{
     after_haircut_floor, aggregate_directional, deposit_in_proportion_floor, directional_loss,
     loan_in_proportion_ceil, size_contingency, with_haircut_ceil,
 };
 use ballast_risk::numbers::{mul_q32_ceil, signed_value_floor, value_ceil, value_floor};
-use ballast_risk::scenarios::{linear_profit, scan, scan_linear};
-use ballast_risk::{Overflow, Q32_ONE};
+use ballast_risk::pricing::OptionKind;
+use ballast_risk::scenarios::{scan, scan_linear};
 use bytemuck::Zeroable;
 
 pub(super) fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
@@ -25,6 +26,20 @@ pub(super) struct Assessment<'a, 'b> {
     pub(super) report: &'b mut Report,
     /// Sum of the sizes of values at stale prices.
     stale_value: i64,
+    /// The options met so far, to be valued underlying by underlying.
+    pub(super) options: [Option<Noted<'b>>; POSITIONS_MAX + 1],
+    pub(super) option_count: usize,
+}
+
+/// An option that is to be valued.
+#[derive(Clone, Copy)]
+pub(super) struct Noted<'b> {
+    /// Place of its underlying in the report.
+    pub(super) slot: usize,
+    /// Its own place in the report.
+    pub(super) index: usize,
+    pub(super) kind: OptionKind,
+    pub(super) position: &'b Position,
 }
 
 impl<'a, 'b> Assessment<'a, 'b> {
@@ -35,6 +50,8 @@ impl<'a, 'b> Assessment<'a, 'b> {
             purpose,
             report,
             stale_value: 0,
+            options: [None; POSITIONS_MAX + 1],
+            option_count: 0,
         }
     }
 
@@ -145,12 +162,9 @@ impl<'a, 'b> Assessment<'a, 'b> {
         add(&mut self.report.equity_initial, balance.initial)
     }
 
-    /// Adds the position that is the `index`th in the report.
-    pub(super) fn add_position(
-        &mut self,
-        index: usize,
-        position: &Position,
-    ) -> Result<(), StateError> {
+    /// Adds a position; an option is only noted, see [`Assessment::add_options`].
+    pub(super) fn add_position(&mut self, position: &'b Position) -> Result<(), StateError> {
+        let index = self.report.position_count;
         let kind = position.terms.kind()?;
         let slot = self.underlying_slot(position.terms.underlying)?;
         if index >= self.report.positions.len() {
@@ -163,9 +177,20 @@ impl<'a, 'b> Assessment<'a, 'b> {
             add(&mut self.report.underlyings[slot].profit, position.quote)?;
             return self.add_value(position.quote, false);
         }
-        if matches!(kind, MarketKind::Call | MarketKind::Put) {
-            // Options are valued underlying by underlying afterwards, see `add_options`.
+        let option = match kind {
+            MarketKind::Call => Some(OptionKind::Call),
+            MarketKind::Put => Some(OptionKind::Put),
+            MarketKind::Perpetual | MarketKind::Future => None,
+        };
+        if let Some(kind) = option {
             self.report.underlyings[slot].option_legs += 1;
+            self.options[self.option_count] = Some(Noted {
+                slot,
+                index,
+                kind,
+                position,
+            });
+            self.option_count += 1;
             return Ok(());
         }
         let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
@@ -173,7 +198,12 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let usable = self
             .view
             .usable(entry, validity, self.purpose, owned, true)?;
-        let spot = lot_mark(usable.price, listed.lot_size)?;
+        let known = &self.report.underlyings[slot];
+        let spot = if usable.price == entry.price.get() {
+            known.mark.get()
+        } else {
+            lot_mark(usable.price, listed.lot_size)?
+        };
         let mark = match kind {
             MarketKind::Future => self.view.forward(&position.terms, spot)?,
             _ => spot,
@@ -276,13 +306,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let worst = if entry.option_legs == 0 {
             scan_linear(entry.delta, entry.range_q32)?
         } else {
-            let (delta, range, options) = (entry.delta, entry.range_q32, &entry.option_profits);
-            let mut profits = options.iter();
-            scan(|scenario| {
-                let linear = linear_profit(delta, range, scenario)?;
-                let options = profits.next().copied().unwrap_or_default();
-                linear.checked_add(options).ok_or(Overflow)
-            })?
+            scan(entry.delta, entry.range_q32, &entry.option_profits)?
         };
         let delta = entry
             .delta

@@ -95,12 +95,13 @@ impl<'a> View<'a> {
                 ledger::amount(balance, self.indexes(balance.asset)?)?,
             )?;
         }
-        let positions = account.positions.iter().chain(further);
-        let used = positions.filter(|slot| !slot.is_free());
-        for (index, position) in used.clone().enumerate() {
-            assessment.add_position(index, position)?;
+        for position in account.positions.iter().filter(|slot| !slot.is_free()) {
+            assessment.add_position(position)?;
         }
-        assessment.add_options(used)?;
+        if let Some(position) = further {
+            assessment.add_position(position)?;
+        }
+        assessment.add_options()?;
         assessment.finish()
     }
 

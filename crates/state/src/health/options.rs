@@ -1,10 +1,12 @@
 //! Options in a report: full revaluation of every leg in every scenario.
 
-use super::assessment::{Assessment, add};
-use super::{PositionReport, UnderlyingReport, View, lot_mark};
-use crate::{MarketKind, MarketTerms, POSITIONS_MAX, Position, StateError, Underlying};
+use super::assessment::{Assessment, Noted, add};
+use super::{PositionReport, Purpose, UnderlyingReport, View, lot_mark};
+use crate::{MarketTerms, POSITIONS_MAX, StateError, Underlying};
 use ballast_risk::Q32_ONE;
-use ballast_risk::numbers::{mul_price_q32_floor, mul_q32_ceil, mul_q32_floor, value_floor};
+use ballast_risk::numbers::{
+    mul_price_q32_floor, mul_q32_ceil, mul_q32_floor, product_q32, value_floor,
+};
 use ballast_risk::pricing::{
     Deviation, Leg, OptionKind, PriceMove, forward_factor_q32, sqrt_years_q32,
 };
@@ -25,6 +27,8 @@ struct Chain<'a> {
     /// At-the-money level that a stale surface must not go below, Q32.
     atm_least_q32: u64,
     carry_q32: i64,
+    /// Mark of one lot, and whether it is stale: for what gains from a fall, for what gains from a rise.
+    spots: [Result<(I80F48, bool), StateError>; 2],
     moves: [PriceMove; MOVES_THIRDS.len()],
     now: i64,
 }
@@ -39,10 +43,6 @@ struct Tenor {
     root_now_q32: u64,
     /// Factors on volatility times the root of the time that is left after the look-ahead, per shock.
     shocked_roots_q32: [u64; 3],
-}
-
-fn mul_q32(a: u64, b: u64) -> u64 {
-    u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
 }
 
 /// `unit × value` with the value in Q30, below 2^32 in size, and the unit at most [`UNIT_MAX`]; rounded down.
@@ -68,62 +68,50 @@ impl Chain<'_> {
             expiry,
             forward_factor_q32: forward_factor_q32(self.carry_q32, seconds),
             atm_q32,
-            atm_deviation_q32: mul_q32(atm_q32, root_now_q32),
+            atm_deviation_q32: product_q32(atm_q32, root_now_q32),
             root_now_q32,
-            shocked_roots_q32: shocks.map(|factor| mul_q32(factor, root_ahead_q32)),
+            shocked_roots_q32: shocks.map(|factor| product_q32(factor, root_ahead_q32)),
         }
     }
 }
 
 impl<'a> Assessment<'a, '_> {
-    /// Adds the options among `positions`, underlying by underlying.
-    pub(super) fn add_options<'p>(
-        &mut self,
-        positions: impl Iterator<Item = &'p Position> + Clone,
-    ) -> Result<(), StateError> {
+    /// Adds the options that were noted, underlying by underlying.
+    pub(super) fn add_options(&mut self) -> Result<(), StateError> {
         for slot in 0..self.report.underlying_count {
             let entry = &self.report.underlyings[slot];
             if entry.option_legs == 0 {
                 continue;
             }
-            let underlying = entry.underlying;
-            let chain = self.view.chain(underlying, entry.range_q32)?;
+            let chain = self
+                .view
+                .chain(entry.underlying, entry.range_q32, self.purpose)?;
             let mut tenor: Option<Tenor> = None;
-            for (index, position) in positions.clone().enumerate() {
-                let kind = match position.terms.kind()? {
-                    MarketKind::Call => OptionKind::Call,
-                    MarketKind::Put => OptionKind::Put,
-                    MarketKind::Perpetual | MarketKind::Future => continue,
-                };
-                if position.terms.underlying != underlying || position.base_lots == 0 {
+            for place in 0..self.option_count {
+                let Some(noted) = self.options[place].filter(|noted| noted.slot == slot) else {
                     continue;
-                }
-                let shared = match tenor {
-                    Some(shared) if shared.expiry == position.terms.expiry => shared,
-                    _ => *tenor.insert(chain.tenor(position.terms.expiry)),
                 };
-                self.add_leg(slot, index, position, kind, &chain, &shared)?;
+                let expiry = noted.position.terms.expiry;
+                let shared = match &mut tenor {
+                    Some(shared) if shared.expiry == expiry => shared,
+                    other => other.insert(chain.tenor(expiry)),
+                };
+                self.add_leg(&noted, &chain, shared)?;
             }
         }
         Ok(())
     }
 
-    fn add_leg(
-        &mut self,
-        slot: usize,
-        index: usize,
-        position: &Position,
-        kind: OptionKind,
-        chain: &Chain,
-        tenor: &Tenor,
-    ) -> Result<(), StateError> {
-        let (listed, entry, validity) = self.view.underlying_price(position.terms.underlying)?;
+    fn add_leg(&mut self, noted: &Noted, chain: &Chain, tenor: &Tenor) -> Result<(), StateError> {
+        let Noted {
+            slot,
+            index,
+            kind,
+            position,
+        } = *noted;
         let is_call = kind == OptionKind::Call;
         let gains_from_rise = (position.base_lots > 0) == is_call;
-        let usable = self
-            .view
-            .usable(entry, validity, self.purpose, gains_from_rise, true)?;
-        let spot = lot_mark(usable.price, listed.lot_size)?;
+        let (spot, stale) = chain.spots[usize::from(gains_from_rise)]?;
         let forward = mul_price_q32_floor(spot, tenor.forward_factor_q32)?;
         let strike = I80F48::from_num(position.terms.strike);
         let leg = Leg::new(kind, price_ratio_q32(strike, forward));
@@ -132,10 +120,10 @@ impl<'a> Assessment<'a, '_> {
             tenor.atm_deviation_q32,
             leg.ln_strike_over_forward_q32(),
         );
-        let now = Deviation::new(mul_q32(volatility, tenor.root_now_q32));
+        let now = Deviation::new(product_q32(volatility, tenor.root_now_q32));
         let ahead = tenor
             .shocked_roots_q32
-            .map(|root| Deviation::new(mul_q32(volatility, root)));
+            .map(|root| Deviation::new(product_q32(volatility, root)));
 
         let notional = value_floor(position.base_lots.unsigned_abs(), forward)?;
         let unit = mul_q32_floor(notional, leg.scale_q32())?;
@@ -143,7 +131,7 @@ impl<'a> Assessment<'a, '_> {
             return Err(StateError::Overflow);
         }
         let sign = position.base_lots.signum();
-        let unit = unit * sign;
+        let unit = if sign < 0 { -unit } else { unit };
         let value_now = leg.value_q30(&PriceMove::NONE, &now);
         let value = scaled(unit, value_now);
         let delta = mul_q32_floor(notional, leg.delta_q32(&now).unsigned_abs())?;
@@ -169,19 +157,22 @@ impl<'a> Assessment<'a, '_> {
         if sign > 0 {
             add(&mut report.long_option_value, value)?;
         }
-        let mut totals = report.option_profits.iter_mut();
-        for (index, price_move) in chain.moves.iter().enumerate() {
+        let book = |total: &mut i64, value_q30: i64| {
+            *total = total.wrapping_add(scaled(unit, value_q30.wrapping_sub(value_now)));
+        };
+        // In the order of the scenarios: the moves with every volatility, then the tails with the highest.
+        let (full, tails) = report.option_profits.split_at_mut(3 * FULL_MOVES);
+        let (full_moves, tail_moves) = chain.moves.split_at(FULL_MOVES);
+        for (totals, price_move) in full.as_chunks_mut::<3>().0.iter_mut().zip(full_moves) {
             let moved = leg.moved(price_move);
-            let tails = if index < FULL_MOVES { 0 } else { 2 };
-            for (deviation, total) in ahead[tails..].iter().zip(&mut totals) {
-                let change = moved.value_q30(deviation).wrapping_sub(value_now);
-                *total = total.wrapping_add(scaled(unit, change));
+            for (total, deviation) in totals.iter_mut().zip(&ahead) {
+                book(total, moved.value_q30(deviation));
             }
         }
-        self.add_value(
-            value.saturating_abs().max(profit.saturating_abs()),
-            usable.stale,
-        )
+        for (total, price_move) in tails.iter_mut().zip(tail_moves) {
+            book(total, leg.moved(price_move).value_q30(&ahead[2]));
+        }
+        self.add_value(value.saturating_abs().max(profit.saturating_abs()), stale)
     }
 }
 
@@ -202,20 +193,30 @@ pub(super) fn option_contingency(
 
 impl<'a> View<'a> {
     /// What the legs on an underlying share, with the price moves of its scan range.
-    fn chain(&self, underlying: u8, range_q32: u64) -> Result<Chain<'a>, StateError> {
-        let listed = self.exchange.underlying(underlying)?;
+    fn chain(
+        &self,
+        underlying: u8,
+        range_q32: u64,
+        purpose: Purpose,
+    ) -> Result<Chain<'a>, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        let spot = |gains_from_rise| {
+            let usable = self.usable(entry, validity, purpose, gains_from_rise, true)?;
+            Ok((lot_mark(usable.price, listed.lot_size)?, usable.stale))
+        };
         let state = self
             .board
             .underlyings
             .get(usize::from(underlying))
             .ok_or(StateError::UnknownIndex)?;
         let (surface, is_stale) = state.surface(listed, self.now);
-        let realised = mul_q32(state.volatility_q32, listed.surface_stale_multiplier_q32);
+        let realised = product_q32(state.volatility_q32, listed.surface_stale_multiplier_q32);
         Ok(Chain {
             listed,
             surface,
             atm_least_q32: if is_stale { realised } else { 0 },
             carry_q32: state.carry_q32,
+            spots: [spot(false), spot(true)],
             moves: MOVES_THIRDS.map(|thirds| {
                 let factor = Q32_ONE as i64 + move_q32(thirds, range_q32);
                 PriceMove::new(factor.max(0).unsigned_abs())
