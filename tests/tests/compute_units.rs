@@ -64,7 +64,7 @@ fn portfolio(count: usize, balances: Value, positions: Vec<Value>) -> Portfolio 
         json!({
             "symbol": name, "underlying": format!("U{underlying}"), "decimals": 9,
             "deposit_haircut": {"maintenance": 0.02, "initial": 0.05}, "loan_haircut": {"maintenance": 0.02, "initial": 0.05},
-            "range_multiplier": 0.25, "size_start": 1_000_000, "total_deposits": 50_000, "total_loans": 20_000,
+            "range_multiplier": 0.25, "size_start": 10_000_000, "total_deposits": 50_000, "total_loans": 20_000,
         })
     };
     let mut correlations = Vec::new();
@@ -216,54 +216,4 @@ fn the_engine_stays_below_its_ceilings() {
             row.units
         );
     }
-}
-
-#[test]
-fn zz_breakdown() {
-    let mut probe = Probe::new();
-    let p = &mut probe;
-    let perp = |i: usize| json!({"kind": "perpetual", "underlying": format!("U{i}"), "size": 5, "quote": 100});
-    println!("empty {}", health(p, &portfolio(8, json!({}), vec![])));
-    println!(
-        "usdc {}",
-        health(p, &portfolio(8, json!({"USDC": 1000}), vec![]))
-    );
-    println!(
-        "1 deposit {}",
-        health(p, &portfolio(8, json!({"A0": 10}), vec![]))
-    );
-    println!(
-        "2 deposits, one underlying {}",
-        health(p, &portfolio(8, json!({"A0": 10, "A8": 20}), vec![]))
-    );
-    println!(
-        "2 deposits {}",
-        health(p, &portfolio(8, json!({"A0": 10, "A1": 20}), vec![]))
-    );
-    println!(
-        "1 perp {}",
-        health(p, &portfolio(8, json!({}), vec![perp(0)]))
-    );
-    println!(
-        "2 perps {}",
-        health(p, &portfolio(8, json!({}), vec![perp(0), perp(1)]))
-    );
-    println!(
-        "deposit+perp {}",
-        health(p, &portfolio(8, json!({"A0": 10}), vec![perp(0)]))
-    );
-    println!(
-        "option {}",
-        health(p, &portfolio(1, json!({}), options(1, 1)))
-    );
-    println!(
-        "2 options {}",
-        health(p, &portfolio(1, json!({}), options(2, 1)))
-    );
-    let mut same = options(2, 1);
-    same[1]["expiry_s"] = same[0]["expiry_s"].clone();
-    println!(
-        "2 options, one expiry {}",
-        health(p, &portfolio(1, json!({}), same))
-    );
 }

@@ -287,37 +287,3 @@ fn malformed_instructions_are_refused() {
         assert!(error.contains("Custom(1)"), "{data:?}: {error}");
     }
 }
-
-#[test]
-fn zz_costs() {
-    use Operation::*;
-    let mut probe = Probe::new();
-    let q = |x: f64| (x * 4294967296.0) as u128;
-    let f = |x: f64| (x * 281474976710656.0) as u128;
-    for (name, op, pair) in [
-        ("sqrt_years", TSqrtYears, (2_592_000 * 2, 0)),
-        ("forward_factor", TForwardFactor, (2_592_000 * 2, q(0.05))),
-        ("atm", TAtm, (2_592_000 * 2, q(0.8))),
-        ("vol", TVol, (q(0.1), q(0.8))),
-        ("shocks", TShocks, (2_592_000 * 2, q(0.3))),
-        ("leg new", TLegNew, (0, q(1.1))),
-        ("leg new+dev+value", TLegValue, (q(0.2), q(1.1))),
-        ("leg new+dev+3 values", TLegValue3, (q(0.2), q(1.1))),
-        ("leg new+dev+delta", TLegDelta, (q(0.2), q(1.1))),
-        ("price_ratio", TPriceRatio, (f(1_000_000.0), f(1_100_000.0))),
-        ("value_floor", TValueFloor, (1000, f(1_100_000.0))),
-        ("mul_q32_floor", TMulQ32, (100_000_000_000, q(0.3))),
-        ("mul_i80f48_floor", TMulFloor, (f(1_100_000.0), f(0.98))),
-        (
-            "I80F48 checked",
-            FixedMultiplyChecked,
-            (f(1_100_000.0), f(0.98)),
-        ),
-        ("scan_range", TRange, (q(0.8), q(0.3))),
-        ("size", TSize, (100_000_000_000, 1000000)),
-        ("scan_linear", TScanLinear, (100_000_000_000, q(0.15))),
-        ("aggregate 8", TAggregate, (100_000_000_000, 1000000000000)),
-    ] {
-        println!("{name:<30} {:>5}", cost(&mut probe, op, pair));
-    }
-}

@@ -94,40 +94,6 @@ operations! {
     Decay = |a, b| u128::from(decay_q32(a as u64, b as u64));
     /// The normal distribution function and density of a signed Q32 number.
     Normal = |a, _| u128::from(cdf_q32(a as i64)) << 64 | u128::from(pdf_q32(a as i64));
-    /// T
-    TSqrtYears = |a, _| u128::from(ballast_risk::pricing::sqrt_years_q32(a as u64));
-    /// T
-    TForwardFactor = |a, b| u128::from(ballast_risk::pricing::forward_factor_q32(b as i64, a as u64));
-    /// T
-    TAtm = |a, b| u128::from(surface(b).at_the_money_q32(a as u64));
-    /// T
-    TVol = |a, b| u128::from(surface(b).volatility_q32(b as u64, b as u64 >> 2, a as i64));
-    /// T
-    TShocks = |a, b| { let f = ballast_risk::surface::VolatilityShocks{up_q32: b as u64, down_q32: b as u64, exponents_q32: [b as u64, b as u64]}.factors_q32(a as u64); u128::from(f[0] ^ f[1] ^ f[2]) };
-    /// T
-    TLegNew = |_, b| { let l = ballast_risk::pricing::Leg::new(ballast_risk::pricing::OptionKind::Call, b as u64); u128::from(l.scale_q32() ^ l.ln_strike_over_forward_q32() as u64) };
-    /// T
-    TLegValue = |a, b| { let l = ballast_risk::pricing::Leg::new(ballast_risk::pricing::OptionKind::Call, b as u64); let d = ballast_risk::pricing::Deviation::new(a as u64); (l.value_q30(&ballast_risk::pricing::PriceMove::NONE, &d)) as u128 };
-    /// T
-    TLegValue3 = |a, b| { let l = ballast_risk::pricing::Leg::new(ballast_risk::pricing::OptionKind::Call, b as u64); let d = ballast_risk::pricing::Deviation::new(a as u64); (l.value_q30(&ballast_risk::pricing::PriceMove::NONE, &d)) as u128 ^ (l.value_q30(&std::hint::black_box(ballast_risk::pricing::PriceMove::NONE), &d)) as u128 ^ (l.value_q30(&std::hint::black_box(ballast_risk::pricing::PriceMove::NONE), &d)) as u128 };
-    /// T
-    TLegDelta = |a, b| { let l = ballast_risk::pricing::Leg::new(ballast_risk::pricing::OptionKind::Call, b as u64); let d = ballast_risk::pricing::Deviation::new(a as u64); l.delta_q32(&d) as u128 };
-    /// T
-    TPriceRatio = |a, b| u128::from(ballast_risk::volatility::price_ratio_q32(fixed(a), fixed(b)));
-    /// T
-    TValueFloor = |a, b| ballast_risk::numbers::value_floor(a as u64, fixed(b)).unwrap_or(0) as u128;
-    /// T
-    TMulQ32 = |a, b| ballast_risk::numbers::mul_q32_floor(a as i64, b as u64).unwrap_or(0) as u128;
-    /// T
-    TMulFloor = |a, b| fixed_bits(ballast_risk::numbers::mul_i80f48_floor(fixed(a), fixed(b)).unwrap_or_default());
-    /// T
-    TRange = |a, b| u128::from(ballast_risk::volatility::scan_range_q32(&ballast_risk::volatility::RangeParameters{volatility_multiplier_q32: b as u64 >> 3, minimum_q32: b as u64 >> 4, maximum_q32: b as u64, confidence_multiplier_q32: b as u64}, a as u64, b as u64));
-    /// T
-    TSize = |a, b| ballast_risk::margin::size_contingency(a as i64, b as u64, 1<<31).unwrap_or(0) as u128;
-    /// T
-    TScanLinear = |a, b| ballast_risk::scenarios::scan_linear(a as i64, b as u64).map_or(0, |s| s.loss) as u128;
-    /// T
-    TAggregate = |a, b| { let d = [a as i64, -(b as i64), a as i64, b as i64, -(a as i64), b as i64, a as i64, b as i64]; ballast_risk::margin::aggregate_directional(&d, 1<<31, |i,j| ballast_risk::margin::Correlation{low_bps: i as i16*100, high_bps: j as i16*1000}).unwrap_or(0) as u128 };
     /// Sum of two doubles (as their bit patterns, like all below).
     FloatAdd = |a, b| float_bits(float(a) + float(b));
     /// Difference of two doubles.
@@ -152,23 +118,6 @@ operations! {
     Sort = |a, b| sorted_digest(a, b);
     /// Memory copied, moved, filled and compared, in lengths and at offsets taken from `b`.
     Memory = |a, b| memory_digest(a, b);
-}
-
-fn surface(b: u128) -> ballast_risk::surface::Surface {
-    ballast_risk::surface::Surface {
-        atm_q32: [
-            b as u64,
-            b as u64 + 5,
-            b as u64 + 7,
-            b as u64 + 9,
-            b as u64,
-            b as u64,
-        ],
-        skew_q32: b as i64 >> 4,
-        smile_q32: b as i64 >> 5,
-        floor_q32: 0,
-        cap_q32: 4 << 32,
-    }
 }
 
 fn fixed(bits: u128) -> I80F48 {

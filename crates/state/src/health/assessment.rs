@@ -26,6 +26,8 @@ pub(super) struct Assessment<'a, 'b> {
     pub(super) report: &'b mut Report,
     /// Sum of the sizes of values at stale prices.
     stale_value: i64,
+    /// Place of each underlying in the report, counted from 1; 0 for those that were not met.
+    slots: [u8; UNDERLYINGS_MAX],
     /// The options met so far, to be valued underlying by underlying.
     pub(super) options: [Option<Noted<'b>>; POSITIONS_MAX + 1],
     pub(super) option_count: usize,
@@ -50,6 +52,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
             purpose,
             report,
             stale_value: 0,
+            slots: [0; UNDERLYINGS_MAX],
             options: [None; POSITIONS_MAX + 1],
             option_count: 0,
         }
@@ -237,12 +240,14 @@ impl<'a, 'b> Assessment<'a, 'b> {
     /// Place of an underlying in the report, with its range on first use.
     fn underlying_slot(&mut self, underlying: u8) -> Result<usize, StateError> {
         let count = self.report.underlying_count;
-        let known = self.report.underlyings[..count]
-            .iter()
-            .position(|entry| entry.underlying == underlying);
-        if let Some(slot) = known {
-            return Ok(slot);
+        let known = self
+            .slots
+            .get_mut(usize::from(underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        if *known != 0 {
+            return Ok(usize::from(*known) - 1);
         }
+        *known = count as u8 + 1;
         let (listed, entry, _) = self.view.underlying_price(underlying)?;
         let state = self
             .view
@@ -273,16 +278,17 @@ impl<'a, 'b> Assessment<'a, 'b> {
             return Err(StateError::StalePrice);
         }
         let mut directional = [0i64; UNDERLYINGS_MAX];
+        let mut indexes = [0u8; UNDERLYINGS_MAX];
         let count = self.report.underlying_count;
-        for (slot, part) in directional.iter_mut().enumerate().take(count) {
-            *part = self.finish_underlying(slot)?;
+        for slot in 0..count {
+            directional[slot] = self.finish_underlying(slot)?;
+            indexes[slot] = self.report.underlyings[slot].underlying;
         }
         let report = self.report;
         let parameters = &self.view.exchange.margin;
-        let index = |slot: usize| report.underlyings[slot].underlying;
         report.directional_loss =
             aggregate_directional(&directional[..count], parameters.max_offset_q32, |a, b| {
-                self.view.exchange.correlation(index(a), index(b))
+                self.view.exchange.correlation(indexes[a], indexes[b])
             })?;
         report.depeg_factor_q32 = self.view.depeg_factor_q32()?;
         let mut margin = report.directional_loss;
