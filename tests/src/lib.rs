@@ -98,8 +98,8 @@ impl Stage {
         let mut config = VenueConfig::default();
         for asset in &mut config.assets {
             asset.range = (0.1, 0.1);
-            asset.depth = 1e12;
         }
+        config.size_lambda = 0.0;
         Self::with(config)
     }
 

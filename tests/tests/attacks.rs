@@ -145,8 +145,8 @@ fn coarse_lots_do_not_keep_a_hedged_account_from_being_liquidated() {
     let mut config = ballast_sim::VenueConfig::default();
     for asset in &mut config.assets {
         asset.range = (0.1, 0.1);
-        asset.depth = 1e12;
     }
+    config.size_lambda = 0.0;
     config.assets[BTC].lot_size = 50_000_000;
     let mut stage = Stage::with(config);
     let maker = stage.trader(1, 1_000_000.0);

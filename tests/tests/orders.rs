@@ -70,7 +70,7 @@ fn health_after(stage: &Stage, owner: &Keypair, lots: i64) -> i64 {
     let mut report = Report::boxed();
     view.assess_with(
         &stage.state(owner),
-        &[bought],
+        Some(&bought),
         Purpose::AddRisk,
         &mut report,
     )
@@ -264,7 +264,7 @@ fn size_price_side_and_expiry_are_within_their_limits() {
         (ask(1 << 63), BallastError::Overflow),
         (bid((1 << 63) - 1), BallastError::Overflow),
         (ask(i64::MAX as u64 / MARK + 1), BallastError::Overflow),
-        (bid(1 << 40), BallastError::Overflow),
+        (bid(1 << 40), BallastError::BelowInitialMargin),
         (bid(1 << 30), BallastError::BelowInitialMargin),
     ] {
         let place = stage.place(&owner, SOL, args);

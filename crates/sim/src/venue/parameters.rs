@@ -65,7 +65,7 @@ impl Venue {
             volatility_half_life_s: 4 * 3_600,
             volatility_interval_s: 60,
             initial_volatility_q32: q32(spec.volatility),
-            size_lambda_q32: q32(0.05),
+            size_lambda_q32: q32(self.config.size_lambda),
             size_depth: native(spec.depth, 6),
             size_cap_q32: q32(0.1),
             unsettled_profit_cap: native(100_000.0, 6),
