@@ -1,11 +1,11 @@
 //! What the risk engine costs on the VM, with ceilings. Writes the figures to `target/bench/cu.json` for `cargo xtask bench`.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use ballast_cli::risk::portfolio::Portfolio;
 use ballast_client::state::Tagged;
 use ballast_risk::pricing::{OptionInput, OptionKind};
-use ballast_tests::probe::{Probe, deploy_directory};
+use ballast_tests::probe::Probe;
 use fixed::types::I80F48;
 use sbf_probe::engine;
 use serde_json::{Value, json};
@@ -198,7 +198,7 @@ fn the_engine_stays_below_its_ceilings() {
     let table = rows
         .iter()
         .map(|row| json!({"name": row.name, "cu": row.units, "ceiling": row.ceiling}));
-    let folder = deploy_directory().join("../bench");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../bench");
     fs::create_dir_all(&folder).unwrap();
     let text = serde_json::to_string_pretty(&table.collect::<Vec<_>>()).unwrap();
     fs::write(folder.join("cu.json"), text + "\n").unwrap();

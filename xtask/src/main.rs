@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one front door to building, testing and showing Ballast.
 
+mod bench;
 mod build;
 mod builtins;
 mod debian;
@@ -55,6 +56,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure compute units, speed and accuracy of the risk engine and write docs/performance.md.
+    Bench,
     /// Build, then run the demo.
     #[command(disable_help_flag = true)]
     Demo {
@@ -82,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup { force } => setup::setup(force),
         Command::Build { programs } => build::build(&workspace, &programs),
         Command::Test { arguments } => tasks::test(&workspace, &arguments),
+        Command::Bench => bench::bench(&workspace),
         Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
         Command::Check => tasks::check(&workspace),
     }

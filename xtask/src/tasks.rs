@@ -67,7 +67,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     ))
 }
 
-fn in_workspace(workspace: &Workspace, arguments: &[&str]) -> Command {
+/// Cargo in the checkout, with the programs where tests find them.
+pub fn in_workspace(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = cargo();
     command
         .args(arguments)

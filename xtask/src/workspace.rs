@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::process::{cargo, output};
 
@@ -34,12 +35,12 @@ impl Workspace {
                 ])
                 .arg(root.join("Cargo.toml")),
         )?;
-        let target = json_string(&metadata, "target_directory")
-            .context("`cargo metadata` names no target folder")?;
-        Ok(Self {
-            root,
-            target: target.into(),
-        })
+        let metadata: Value = serde_json::from_str(&metadata)?;
+        let target = metadata["target_directory"]
+            .as_str()
+            .context("`cargo metadata` names no target folder")?
+            .into();
+        Ok(Self { root, target })
     }
 
     /// Where finished programs lie: `<name>.so`.
@@ -65,34 +66,4 @@ pub fn user_cache() -> Result<PathBuf> {
     }
     let home = env::home_dir().context("no home folder: set HOME or XDG_CACHE_HOME")?;
     Ok(home.join(".cache"))
-}
-
-/// The value of the last `"key":"…"` in compact JSON. Paths hold no other escapes than of backslash and quote.
-fn json_string(json: &str, key: &str) -> Option<String> {
-    let start = format!("\"{key}\":\"");
-    let rest = &json[json.rfind(&start)? + start.len()..];
-    let mut value = String::new();
-    let mut characters = rest.chars();
-    loop {
-        match characters.next()? {
-            '"' => return Some(value),
-            '\\' => value.push(characters.next()?),
-            other => value.push(other),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::json_string;
-
-    #[test]
-    fn json_strings_are_unescaped() {
-        let json = r#"{"x":1,"target_directory":"/a \"b\"\\c","version":1}"#;
-        assert_eq!(
-            json_string(json, "target_directory").as_deref(),
-            Some(r#"/a "b"\c"#)
-        );
-        assert_eq!(json_string(json, "missing"), None);
-    }
 }

@@ -43,8 +43,15 @@ impl Errors {
         }
     }
 
-    /// Prints all, and fails if any is beyond its tolerance.
-    fn judge(&self) {
+    /// Prints all, writes them to `target/bench` for `cargo xtask bench`, and fails if any is beyond its tolerance.
+    fn judge(&self, table: &str) {
+        let rows = self.0.iter().map(|(name, (share, error, _))| {
+            serde_json::json!({"name": name, "error": error, "share": share})
+        });
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../bench");
+        fs::create_dir_all(&folder).unwrap();
+        let rows = serde_json::to_string_pretty(&rows.collect::<Vec<_>>()).unwrap();
+        fs::write(folder.join(format!("accuracy_{table}.json")), rows + "\n").unwrap();
         let mut failed = 0;
         for (name, (fraction, error, place)) in &self.0 {
             println!(
@@ -120,7 +127,7 @@ fn options_match_the_reference() {
         count += 1;
     }
     println!("{count} options");
-    errors.judge();
+    errors.judge("options");
     assert!(count >= 20_000);
 }
 
@@ -142,7 +149,7 @@ fn portfolios_match_the_reference() {
         count += 1;
     }
     println!("{count} portfolios");
-    errors.judge();
+    errors.judge("portfolios");
     assert!(count >= 300);
 }
 

@@ -1,0 +1,183 @@
+//! `cargo xtask bench`: what the engine costs and how exact it is, measured, into `docs/performance.md`.
+
+use std::{fmt::Write, fs, path::Path};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::{build::build, process::run, tasks::in_workspace, workspace::Workspace};
+
+/// What the rows of `cu.json` measure.
+const COSTS: &[(&str, &str)] = &[
+    (
+        "risk/option_value",
+        "one option value, from spot, strike, time, volatility and carry to a price",
+    ),
+    (
+        "peer/solmath_option_value",
+        "the same by the crate `solmath` 0.2 in the same program (it gives call and put together)",
+    ),
+    (
+        "risk/option_leg_25_scenarios",
+        "one more option position with an expiry of its own in a health check: surface, shocks, value, delta, 25 revaluations",
+    ),
+    (
+        "risk/health_8_deposits_8_perps",
+        "health of 8 deposits and 8 perpetuals on 8 underlyings",
+    ),
+    (
+        "risk/health_largest_account",
+        "health of the largest account: 16 balances, 32 options with 32 expiries on 4 underlyings",
+    ),
+];
+
+/// What the rows of criterion measure, and how many of what an iteration is.
+const SPEEDS: &[(&str, &str, f64, &str)] = &[
+    (
+        "health/mixed",
+        "accounts margined per second and core: the 400 portfolios of the golden table, from one position to every slot in use",
+        400.0,
+        "accounts/s",
+    ),
+    ("option/value", "option values", 1.0, "values/s"),
+    (
+        "option/value_and_greeks",
+        "option values with delta, gamma, vega and theta",
+        1.0,
+        "reports/s",
+    ),
+];
+
+/// Measures everything and writes the page.
+pub fn bench(workspace: &Workspace) -> Result<()> {
+    build(workspace, &[])?;
+    run(in_workspace(
+        workspace,
+        &["test", "-p", "ballast-tests", "--test", "compute_units"],
+    )
+    .args(["--", "--nocapture"]))?;
+    run(in_workspace(
+        workspace,
+        &["test", "-p", "ballast-cli", "--test", "golden"],
+    )
+    .args(["--", "--nocapture"]))?;
+    run(&mut in_workspace(
+        workspace,
+        &["bench", "-p", "ballast-cli", "--bench", "margin"],
+    ))?;
+    let page = page(&workspace.target)?;
+    let path = workspace.path("docs/performance.md");
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Value> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+fn rows(path: &Path) -> Result<Vec<Value>> {
+    let value = read(path)?;
+    value
+        .as_array()
+        .cloned()
+        .with_context(|| format!("{} is not a list", path.display()))
+}
+
+fn page(target: &Path) -> Result<String> {
+    let mut page = String::from(
+        "# Performance and accuracy\n\n\
+         Written by `cargo xtask bench`; every figure is measured by it. Compute units are exact and repeatable for one toolchain; times \
+         depend on the machine.\n\n\
+         ## Compute units on the VM\n\
+         Measured in LiteSVM around the call alone (`tests/tests/compute_units.rs`, which also checks the ceilings in CI).\n\n\
+         | measured | compute units | ceiling | what |\n| --- | ---: | ---: | --- |\n",
+    );
+    let costs = rows(&target.join("bench/cu.json"))?;
+    let units = |name: &str| {
+        let row = costs.iter().find(|row| row["name"] == name)?;
+        row["cu"].as_f64()
+    };
+    for row in &costs {
+        let name = row["name"].as_str().unwrap_or_default();
+        let what = COSTS.iter().find(|(known, _)| *known == name);
+        writeln!(
+            page,
+            "| `{name}` | {} | {} | {} |",
+            thousands(row["cu"].as_f64().unwrap_or(f64::NAN)),
+            thousands(row["ceiling"].as_f64().unwrap_or(f64::NAN)),
+            what.map_or("", |(_, what)| what),
+        )?;
+    }
+    let ratio = units("peer/solmath_option_value")
+        .zip(units("risk/option_value"))
+        .map(|(peer, ours)| peer / ours)
+        .context("cu.json has no option values")?;
+    write!(
+        page,
+        "\nAn option value takes {ratio:.1} times fewer compute units than `solmath`'s. A transaction may use 1,400,000: the largest account is \
+         checked within it with room for several more.\n\n\
+         ## Speed on the host\n\
+         One core, by criterion (`crates/cli/benches/margin.rs`).\n\n\
+         | measured | figure | what |\n| --- | ---: | --- |\n",
+    )?;
+    for (name, what, elements, unit) in SPEEDS {
+        let estimates = read(&target.join(format!("criterion/{name}/new/estimates.json")))?;
+        let nanoseconds = estimates["mean"]["point_estimate"]
+            .as_f64()
+            .with_context(|| format!("criterion has no mean of {name}"))?;
+        // Three digits: no more can be repeated.
+        let speed = elements * 1e9 / nanoseconds;
+        let digit = 10f64.powf(speed.log10().floor() - 2.0);
+        let speed = thousands((speed / digit).round() * digit);
+        writeln!(page, "| `{name}` | {speed} {unit} | {what} |")?;
+    }
+    page.push_str(
+        "\n## Accuracy\n\
+         Largest differences from an independent implementation in double precision (`crates/cli/tests/golden`: 22,236 options priced by \
+         QuantLib, 400 random portfolios), as fractions of the underlying's price, of each sensitivity's own scale, or in USDC.\n\n\
+         | figure | largest error | share of its tolerance |\n| --- | ---: | ---: |\n",
+    );
+    for table in ["options", "portfolios"] {
+        for row in rows(&target.join(format!("bench/accuracy_{table}.json")))? {
+            writeln!(
+                page,
+                "| {} | {:.1e} | {:.0}% |",
+                row["name"].as_str().unwrap_or_default(),
+                row["error"].as_f64().unwrap_or(f64::NAN),
+                row["share"].as_f64().unwrap_or(f64::NAN) * 100.0,
+            )?;
+        }
+    }
+    page.push_str(
+        "\nThe larger absolute errors belong to portfolios of billions: the tolerance is 1e-7 of the value of what stands behind a figure, and \
+         a millionth for deltas.\n",
+    );
+    Ok(page)
+}
+
+/// A whole number with thousands apart.
+fn thousands(x: f64) -> String {
+    let digits = format!("{x:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let texts = [0.0, 999.0, 1_000.4, 1_234_567.0].map(thousands);
+        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+}
