@@ -10,6 +10,7 @@
 //!
 //! Rounding that matters is in the name: `_floor` towards minus infinity, `_ceil` towards plus infinity.
 #![no_std]
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 #![forbid(unsafe_code)]
 
 pub mod funding;

@@ -1,6 +1,8 @@
 //! From the scan losses of single underlyings to the margin of a portfolio.
 
-use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64, sqrt_u128_ceil};
+use crate::numbers::{
+    Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64, sqrt_u128_ceil, wide_product,
+};
 
 /// The part of an underlying's scan loss that comes from direction: `sign(delta)·min(|delta|·range, scan loss)`.
 /// `delta` in quote units; rounded up in size.
@@ -101,7 +103,7 @@ pub fn size_contingency(
     cap_q32: u64,
 ) -> Result<i64, Overflow> {
     let notional = notional.checked_abs().ok_or(Overflow)?;
-    let squared_q64 = (u128::from(notional.unsigned_abs()) * u128::from(coefficient_q80)) >> 16;
+    let squared_q64 = wide_product(notional.unsigned_abs(), coefficient_q80) >> 16;
     let root = match u64::try_from(squared_q64) {
         Ok(below_one) => sqrt_u64(below_one),
         Err(_) => squared_q64.isqrt() as u64,

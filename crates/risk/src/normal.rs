@@ -110,7 +110,7 @@ const fn table() -> [Node; NODES] {
 /// The node nearest to `x >= -4` (the last one for what lies beyond), and the distance of `x` from it.
 #[inline(always)]
 fn nearest(x_q32: i64) -> (&'static Node, i64) {
-    debug_assert!(x_q32 >= START << 32 && x_q32 <= i64::MAX / 2);
+    debug_assert!((START << 32..=i64::MAX / 2).contains(&x_q32));
     let place = x_q32.wrapping_add((-START << 32) + HALF_STEP) as u64;
     let index = (place >> (32 - STEP_BITS)) as usize;
     let distance = ((place & ((1 << (32 - STEP_BITS)) - 1)) as i64).wrapping_sub(HALF_STEP);

@@ -20,6 +20,23 @@ impl core::fmt::Display for Overflow {
 
 impl core::error::Error for Overflow {}
 
+/// Product of two 64-bit numbers from four of their halves: half the price of the compiler's 128-bit product on the on-chain VM, where that
+/// is a call.
+#[inline(always)]
+pub(crate) fn wide_product(a: u64, b: u64) -> u128 {
+    const LOW: u64 = Q32_ONE - 1;
+    let (a1, a0, b1, b0) = (a >> 32, a & LOW, b >> 32, b & LOW);
+    // A product of two halves leaves room for two more halves in 64 bits.
+    let bottom = a0.wrapping_mul(b0);
+    let middle = a1.wrapping_mul(b0).wrapping_add(bottom >> 32);
+    let other = a0.wrapping_mul(b1).wrapping_add(middle & LOW);
+    let top = a1
+        .wrapping_mul(b1)
+        .wrapping_add(middle >> 32)
+        .wrapping_add(other >> 32);
+    u128::from(top) << 64 | u128::from(other << 32 | bottom & LOW)
+}
+
 /// Product of two Q32 numbers, rounded down, saturating.
 #[inline]
 pub fn product_q32(a: u64, b: u64) -> u64 {
@@ -96,11 +113,11 @@ fn value(amount: u64, price: I80F48) -> Result<(i64, bool), Overflow> {
         return Err(Overflow);
     }
     let (high, low) = ((bits >> 64) as u64, bits as u64);
-    let product = u128::from(amount) * u128::from(low);
+    let product = wide_product(amount, low);
     let mut whole = (product >> 48) as u64;
     let mut fits = product >> 111 == 0;
     if high != 0 {
-        let upper = u128::from(amount) * u128::from(high);
+        let upper = wide_product(amount, high);
         fits &= upper >> 47 == 0;
         let (sum, carried) = whole.overflowing_add((upper as u64) << 16);
         whole = sum;
@@ -222,8 +239,8 @@ pub fn whole_product(shares: I80F48, index: I80F48) -> Result<(i64, bool), Overf
         return Ok((whole, exact && product.frac() == 0));
     }
     let b = b as u64;
-    let rest = u128::from((a & FRACTION) as u64) * u128::from(b);
-    let total = u128::from((a >> 48) as u64) * u128::from(b) + (rest >> 48);
+    let rest = wide_product((a & FRACTION) as u64, b);
+    let total = wide_product((a >> 48) as u64, b) + (rest >> 48);
     let whole = i64::try_from(total >> 48).map_err(|_| Overflow)?;
     Ok((whole, (total | rest) & FRACTION == 0))
 }

@@ -47,7 +47,7 @@ macro_rules! layout {
 /// Asserts at compile time where fields stand, so that an accidental reordering does not compile.
 macro_rules! offsets {
     ($name:ident { $($field:ident: $offset:literal),+ $(,)? }) => {
-        $(const _: () = assert!(std::mem::offset_of!($name, $field) == $offset);)+
+        $(const _: () = assert!(core::mem::offset_of!($name, $field) == $offset);)+
     };
 }
 

@@ -8,6 +8,12 @@
 //! an 8-byte tag followed by the struct. 128-bit numbers are stored as two words ([`StoredI80F48`]), because the
 //! tag leaves them only 8-byte aligned.
 
+// Anchor's macros want the standard library; everything else does without, and without floats.
+#![cfg_attr(not(any(test, feature = "anchor")), no_std)]
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
+extern crate alloc;
+
 #[macro_use]
 mod layout;
 

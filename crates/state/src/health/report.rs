@@ -1,5 +1,7 @@
 //! The figures of one account.
 
+use alloc::boxed::Box;
+
 use crate::{BALANCES_MAX, POSITIONS_MAX, StoredI80F48, UNDERLYINGS_MAX};
 use ballast_risk::scenarios::SCENARIO_COUNT;
 use bytemuck::Zeroable;

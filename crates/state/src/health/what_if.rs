@@ -1,5 +1,7 @@
 //! The figures of an account after hypothetical changes.
 
+use alloc::boxed::Box;
+
 use super::{Purpose, Report, View};
 use crate::{Bank, Board, Exchange, FEEDS_MAX, MarginAccount, MarketTerms, StateError, ledger};
 use ballast_risk::numbers::mul_i80f48_floor;
