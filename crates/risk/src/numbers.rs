@@ -20,7 +20,7 @@ impl core::fmt::Display for Overflow {
 
 impl core::error::Error for Overflow {}
 
-/// Product of two 64-bit numbers from four of their halves: half the price of the compiler's 128-bit product on the on-chain VM, where that
+/// Product of two 64-bit numbers from four of their halves: cheaper than the compiler's 128-bit product on the on-chain VM, where that
 /// is a call.
 #[inline(always)]
 pub(crate) fn wide_product(a: u64, b: u64) -> u128 {

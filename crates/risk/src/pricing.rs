@@ -547,9 +547,9 @@ mod tests {
 
         #[test]
         fn sensitivities_match_differences(
-            kind in kinds(), strike in 50.0f64..200.0, days in 1.0f64..700.0, vol in 0.1f64..2.0, carry in -0.2f64..0.2,
+            kind in kinds(), strike in 50.0f64..200.0, seconds in 86_400u64..700 * 86_400, vol in 0.1f64..2.0, carry in -0.2f64..0.2,
         ) {
-            let years = days / 365.0;
+            let years = seconds as f64 / SECONDS_PER_YEAR as f64;
             let exact = |spot: f64, vol: f64, years: f64| {
                 black(kind, spot * (1.0 + carry * years), strike, vol * years.sqrt())
             };
@@ -557,7 +557,7 @@ mod tests {
                 kind,
                 spot: I80F48::from_num(100),
                 strike: I80F48::from_num(strike),
-                expiry_s: (days * 86_400.0).round() as u64,
+                expiry_s: seconds,
                 volatility_q32: q32(vol),
                 carry_q32: (carry * 2f64.powi(32)) as i64,
             };
