@@ -153,7 +153,7 @@ pub fn peer_value(option: &OptionInput) -> Option<I80F48> {
     let decimal = |x: I80F48| {
         u128::try_from(x.to_bits())
             .ok()
-            .map(|bits| (bits >> 20) * ONE >> 28)
+            .map(|bits| ((bits >> 20) * ONE) >> 28)
     };
     let (spot, strike) = (decimal(option.spot)?, decimal(option.strike)?);
     let volatility = (u128::from(option.volatility_q32) * ONE) >> 32;
@@ -164,5 +164,5 @@ pub fn peer_value(option: &OptionInput) -> Option<I80F48> {
         OptionKind::Call => call,
         OptionKind::Put => put,
     };
-    Some(I80F48::from_bits(((value << 28) / ONE << 20) as i128))
+    Some(I80F48::from_bits((((value << 28) / ONE) << 20) as i128))
 }
