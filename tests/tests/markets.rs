@@ -78,7 +78,7 @@ fn a_listed_underlying_has_its_correlations_and_first_volatility() {
     assert_eq!(stored.size_depth, 100_000_000_000_000);
     // λ²/depth·2^80 with λ in Q32, rounded up.
     let lambda = u128::from(q32(0.05));
-    let coefficient = (lambda * lambda << 16).div_ceil(100_000_000_000_000);
+    let coefficient = ((lambda * lambda) << 16).div_ceil(100_000_000_000_000);
     assert_eq!(u128::from(stored.size_coefficient_q80), coefficient);
     assert_eq!(stored.size_cap_q32, q32(0.1));
     assert_eq!(stored.unsettled_profit_cap, 100_000_000_000);
