@@ -105,9 +105,9 @@ fn health(probe: &mut Probe, portfolio: &Portfolio) -> u64 {
 fn options(count: usize, underlyings: usize) -> Vec<Value> {
     let option = |index: usize| {
         json!({
-            "kind": if index % 2 == 0 { "call" } else { "put" }, "underlying": format!("U{}", index % underlyings),
+            "kind": if index.is_multiple_of(2) { "call" } else { "put" }, "underlying": format!("U{}", index % underlyings),
             "expiry_s": 86_400 * (2 + 3 * index), "strike": 80 + 2 * index,
-            "size": if index % 3 == 0 { 5 } else { -4 }, "quote": 10,
+            "size": if index.is_multiple_of(3) { 5 } else { -4 }, "quote": 10,
         })
     };
     (0..count).map(option).collect()
