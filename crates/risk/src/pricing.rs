@@ -445,6 +445,38 @@ mod tests {
         value as f64 / 2f64.powi(30) * (leg.scale_q32() as f64 / 2f64.powi(32))
     }
 
+    prop_compose! {
+        /// From a minute to two years, a spot from 1e-3 to 1e9, a strike from a tenth to ten times that, up to 350% of volatility.
+        fn inputs()(
+            kind in kinds(), log_spot in -3.0f64..9.0, log_strike in -1.0f64..1.0, expiry_s in 60..2 * SECONDS_PER_YEAR,
+            log_volatility in -2.0f64..0.544, carry in -0.3f64..0.3,
+        ) -> OptionInput {
+            let spot = 10f64.powf(log_spot);
+            OptionInput {
+                kind,
+                spot: I80F48::from_num(spot),
+                strike: I80F48::from_num(spot * 10f64.powf(log_strike)),
+                expiry_s,
+                volatility_q32: q32(10f64.powf(log_volatility)),
+                carry_q32: (carry * 2f64.powi(32)) as i64,
+            }
+        }
+    }
+
+    /// A price as a fraction of the underlying's.
+    fn over_spot(price: I80F48, input: &OptionInput) -> f64 {
+        price.to_num::<f64>() / input.spot.to_num::<f64>()
+    }
+
+    fn value_over_spot(input: &OptionInput) -> f64 {
+        over_spot(input.value().unwrap(), input)
+    }
+
+    fn forward_over_spot(input: &OptionInput) -> f64 {
+        let years = input.expiry_s as f64 / SECONDS_PER_YEAR as f64;
+        1.0 + input.carry_q32 as f64 / 2f64.powi(32) * years
+    }
+
     #[test]
     fn worked_example_of_the_documentation() {
         // A week, 80% volatility, spot 100, call at 110: s = 0.8·√(7/365) = 0.110788, value 1.25319.
@@ -581,6 +613,46 @@ mod tests {
             for (ours, exact, tolerance) in figures {
                 prop_assert!((ours - exact).abs() < tolerance, "{ours} {exact}");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn calls_fall_and_puts_rise_with_the_strike(input in inputs(), more in 1.0f64..2.0) {
+            let higher = OptionInput { strike: input.strike * I80F48::from_num(more), ..input };
+            let rise = value_over_spot(&higher) - value_over_spot(&input);
+            let gap = over_spot(higher.strike - input.strike, &input);
+            // By at most as much as the strike.
+            match input.kind {
+                OptionKind::Call => prop_assert!(rise <= 1e-7 && rise >= -gap - 1e-7, "{rise} {gap}"),
+                OptionKind::Put => prop_assert!(rise >= -1e-7 && rise <= gap + 1e-7, "{rise} {gap}"),
+            }
+        }
+
+        #[test]
+        fn values_rise_with_time_without_carry(input in inputs(), more_s in 0..SECONDS_PER_YEAR, shift in 0u32..25) {
+            let sooner = OptionInput { carry_q32: 0, ..input };
+            let later = OptionInput { expiry_s: input.expiry_s + (more_s >> shift), ..sooner };
+            prop_assert!(value_over_spot(&later) >= value_over_spot(&sooner) - 1e-7);
+        }
+
+        #[test]
+        fn a_call_less_a_put_is_a_forward(input in inputs()) {
+            let [call, put] = [OptionKind::Call, OptionKind::Put].map(|kind| value_over_spot(&OptionInput { kind, ..input }));
+            let exact = forward_over_spot(&input) - over_spot(input.strike, &input);
+            prop_assert!((call - put - exact).abs() < 1e-7, "{call} {put} {exact}");
+        }
+
+        #[test]
+        fn values_leave_no_arbitrage(input in inputs()) {
+            let (value, strike, forward) = (value_over_spot(&input), over_spot(input.strike, &input), forward_over_spot(&input));
+            let (least, most) = match input.kind {
+                OptionKind::Call => (forward - strike, forward),
+                OptionKind::Put => (strike - forward, strike),
+            };
+            prop_assert!(value >= 0.0 && value >= least - 1e-7 && value <= most + 1e-7, "{value} {least} {most}");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 mod assessment;
 mod options;
+#[cfg(test)]
+mod properties;
 mod report;
 #[cfg(test)]
 mod tests;

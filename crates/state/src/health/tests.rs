@@ -5,9 +5,9 @@ use crate::{MarketKind, MarketTerms, NONE};
 use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_box;
 
-const NOW: i64 = 1_700_000_000;
+pub(super) const NOW: i64 = 1_700_000_000;
 
-fn q32(x: f64) -> u64 {
+pub(super) fn q32(x: f64) -> u64 {
     (x * Q32_ONE as f64) as u64
 }
 
