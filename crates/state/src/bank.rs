@@ -1,8 +1,9 @@
 //! One asset's tokens: totals, caps and where the vault is.
 
-use crate::StoredI80F48;
+use crate::{Asset, AssetIndexes, StateError, StoredI80F48};
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::interest::{Lending, accrue};
 use solana_pubkey::Pubkey;
 
 layout! {
@@ -26,14 +27,14 @@ layout! {
         pub deposit_cap: u64,
         /// Largest sum of loans, native units.
         pub borrow_cap: u64,
-        /// Largest net outflow in one window, native units.
+        /// Largest net outflow at once, native units; it comes back over `outflow_window_s`. 0 for no limit.
         pub outflow_limit: u64,
-        /// Length of the window, seconds.
+        /// Seconds in which the whole limit comes back.
         pub outflow_window_s: u64,
-        /// Start of the present window, unix seconds.
-        pub outflow_window_start: i64,
-        /// Net outflow in the present window, native units.
-        pub outflow: i64,
+        /// When `outflow` was last brought up to date, unix seconds.
+        pub outflow_time: i64,
+        /// Net outflow that has not come back yet, native units.
+        pub outflow: u64,
         /// Room.
         pub reserved: [u64; 14],
         /// Index of the asset in the exchange.
@@ -44,6 +45,86 @@ layout! {
         pub vault_bump: u8,
         /// Fills the word.
         pub padding: [u8; 5],
+    }
+}
+
+impl Bank {
+    /// Counts tokens that leave.
+    ///
+    /// # Errors
+    /// [`StateError::OutflowLimitExceeded`].
+    pub fn count_outflow(&mut self, amount: u64, now: i64) -> Result<(), StateError> {
+        self.refill_outflow(now);
+        self.outflow = self.outflow.saturating_add(amount);
+        if self.outflow_limit > 0 && self.outflow > self.outflow_limit {
+            return Err(StateError::OutflowLimitExceeded);
+        }
+        Ok(())
+    }
+
+    /// Counts tokens that arrive: they make room, but never more than the limit.
+    pub fn count_inflow(&mut self, amount: u64, now: i64) {
+        self.refill_outflow(now);
+        self.outflow = self.outflow.saturating_sub(amount);
+    }
+
+    /// Lets what has come back since the last time come back: the limit over the window, evenly.
+    fn refill_outflow(&mut self, now: i64) {
+        let elapsed_s = now.saturating_sub(self.outflow_time).max(0).unsigned_abs();
+        let back = u128::from(self.outflow_limit) * u128::from(elapsed_s)
+            / u128::from(self.outflow_window_s.max(1));
+        // The fraction of a unit that is not counted yet is not forgotten: the time stays until a unit has come back.
+        if back > 0 {
+            self.outflow = self
+                .outflow
+                .saturating_sub(u64::try_from(back).unwrap_or(u64::MAX));
+            self.outflow_time = now;
+        }
+        if self.outflow == 0 || self.outflow_limit == 0 {
+            self.outflow_time = now;
+        }
+    }
+
+    /// Brings the interest of this bank up to `now` (unix seconds): the indexes on the board, the exchange's fees, and what the insurance
+    /// fund gets, which is returned and is not booked yet.
+    ///
+    /// # Errors
+    /// [`StateError::Overflow`].
+    pub fn accrue(
+        &mut self,
+        asset: &Asset,
+        indexes: &mut AssetIndexes,
+        now: i64,
+    ) -> Result<u64, StateError> {
+        let elapsed_s = now.saturating_sub(indexes.accrued_at).max(0).unsigned_abs();
+        let lending = Lending {
+            deposit_index: indexes.deposit.get(),
+            borrow_index: indexes.borrow.get(),
+            deposit_shares: self.deposit_shares.get(),
+            borrow_shares: self.borrow_shares.get(),
+        };
+        let accrued = accrue(
+            &lending,
+            &asset.interest_curve(),
+            &asset.interest_shares(),
+            elapsed_s,
+        )?;
+        indexes.deposit.set(accrued.deposit_index);
+        indexes.borrow.set(accrued.borrow_index);
+        indexes.deposits_total = accrued.deposits_total;
+        indexes.loans_total = accrued.loans_total;
+        indexes.accrued_at = now.max(indexes.accrued_at);
+        self.fees = self
+            .fees
+            .checked_add(accrued.fees)
+            .ok_or(StateError::Overflow)?;
+        Ok(accrued.insurance)
+    }
+
+    /// Whether shares may change at `now` (unix seconds) without taking or leaving interest of the time before: interest is accrued up to
+    /// now, or nothing is lent and nothing will be.
+    pub fn is_accrued(&self, indexes: &AssetIndexes, now: i64, lends: bool) -> bool {
+        indexes.accrued_at >= now || (self.borrow_shares.is_zero() && !lends)
     }
 }
 

@@ -25,6 +25,8 @@ pub enum StateError {
     BankRequired,
     /// The kind of instrument cannot be margined yet.
     UnsupportedInstrument,
+    /// More would leave the bank than its limit allows for now.
+    OutflowLimitExceeded,
 }
 
 impl From<Overflow> for StateError {

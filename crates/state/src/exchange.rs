@@ -5,6 +5,7 @@ use crate::{
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::interest::{InterestCurve, InterestShares};
 use ballast_risk::liquidation::Auction;
 use ballast_risk::margin::Correlation;
 use ballast_risk::surface::VolatilityShocks;
@@ -138,6 +139,49 @@ layout! {
     }
 }
 
+/// What may be done with an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AssetMode {
+    /// Everything.
+    Active = 0,
+    /// Deposits only repay, and nothing more is lent.
+    ReduceOnly = 1,
+    /// Like reduce-only, and deposits no longer count for initial margin.
+    Closing = 2,
+}
+
+/// Instructions that can be paused, by their bit in [`Exchange::paused_instructions`]. Cancelling orders and closing accounts cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Pausable {
+    /// `deposit`.
+    Deposit = 0,
+    /// `withdraw`.
+    Withdraw = 1,
+    /// `transfer`.
+    Transfer = 2,
+    /// `place_order`.
+    PlaceOrder = 3,
+    /// `fill_order`.
+    FillOrder = 4,
+    /// `settle_pnl`.
+    SettlePnl = 5,
+    /// `start_liquidation`.
+    StartLiquidation = 6,
+    /// `liquidate`.
+    Liquidate = 7,
+    /// `refresh_prices`.
+    RefreshPrices = 8,
+    /// `accrue_interest`.
+    AccrueInterest = 9,
+    /// `open_account`.
+    OpenAccount = 10,
+}
+
+/// Bits of all [`Pausable`] instructions.
+pub const PAUSABLE_ALL: u64 = (1 << 11) - 1;
+
 layout! {
     /// A token that can be deposited and borrowed.
     part Asset [240] {
@@ -173,10 +217,33 @@ layout! {
         pub feed: u8,
         /// The underlying whose scenarios it takes part in, or [`crate::NONE`].
         pub underlying: u8,
-        /// Active, reduce-only or closing.
+                /// An [`AssetMode`].
         pub mode: u8,
         /// Fills the word.
         pub padding: [u8; 4],
+    }
+}
+
+impl Asset {
+    /// Its interest curve.
+    pub fn interest_curve(&self) -> InterestCurve {
+        InterestCurve {
+            kinks_q32: self.interest_kinks_q32,
+            rates_q32: self.interest_rates_q32,
+        }
+    }
+
+    /// Parts of the interest that lenders do not get.
+    pub fn interest_shares(&self) -> InterestShares {
+        InterestShares {
+            fees_q32: self.interest_fee_share_q32,
+            insurance_q32: self.interest_insurance_share_q32,
+        }
+    }
+
+    /// Whether new deposits and loans are taken.
+    pub fn is_active(&self) -> bool {
+        self.mode == AssetMode::Active as u8
     }
 }
 
@@ -332,6 +399,11 @@ pub const fn correlation_index(a: usize, b: usize) -> usize {
 }
 
 impl Exchange {
+    /// Whether an instruction is paused at `now` (unix seconds).
+    pub fn is_paused(&self, instruction: Pausable, now: i64) -> bool {
+        now < self.pause_ends_at && self.paused_instructions >> instruction as u8 & 1 == 1
+    }
+
     /// A listed asset.
     ///
     /// # Errors

@@ -41,6 +41,12 @@ pub enum BallastError {
     WrongBoard,
     #[msg("The signer is not the exchange's admin")]
     NotAdmin,
+    #[msg("The signer is not the exchange's risk authority")]
+    NotRiskAuthority,
+    #[msg("The signer is neither the exchange's admin nor its guardian")]
+    NotAdminOrGuardian,
+    #[msg("The signer is not the one who was proposed for this authority")]
+    NotProposed,
     #[msg("The signer is neither owner nor delegate of the margin account")]
     NotOwnerOrDelegate,
     #[msg("The signer is not the owner of the margin account")]
@@ -64,14 +70,34 @@ pub enum BallastError {
     ParameterOutOfBounds,
     #[msg("The table of the exchange is full")]
     TableFull,
+    #[msg(
+        "The kinks of the interest curve must rise within 0 and 1, its rates must not fall nor exceed 1,000% a year"
+    )]
+    InvalidInterestCurve,
     #[msg("The first asset is the quote asset: 6 decimals, no haircuts, no underlying")]
     InvalidQuoteAsset,
-    #[msg("Mints with extensions cannot be listed yet")]
-    MintExtensionsNotSupported,
+    #[msg("The mint has an extension that is not known to be safe for a vault")]
+    MintExtensionNotSupported,
+    #[msg("The mint's transfer hook could block or observe every transfer")]
+    MintHasTransferHook,
+    #[msg("The mint allows confidential transfers, whose amounts the vault could not see")]
+    MintHasConfidentialTransfers,
+    #[msg("The mint has a permanent delegate, who could empty the vault")]
+    MintHasPermanentDelegate,
+    #[msg("The mint's accounts begin frozen, and so would the vault")]
+    MintFreezesVault,
+    #[msg("Tokens of this mint cannot be transferred")]
+    MintNotTransferable,
+    #[msg("The mint can be paused, and with it every withdrawal")]
+    MintCanBePaused,
     #[msg("One correlation for each underlying already listed is needed")]
     MissingCorrelations,
     #[msg("The feed counts in units of other decimals")]
     FeedDecimalsMismatch,
+    #[msg("The instruction is paused")]
+    Paused,
+    #[msg("A pause is bounded, and another one must wait until a day after it")]
+    PauseTooLong,
     // Oracles
     #[msg("The account is not owned by a Pyth program")]
     WrongOracleOwner,
@@ -110,6 +136,14 @@ pub enum BallastError {
     BorrowCapExceeded,
     #[msg("The margin account still holds balances, positions or orders")]
     AccountNotEmpty,
+    #[msg("Interest is not accrued up to now: put accrue_interest before this in the transaction")]
+    AccrueInterestFirst,
+    #[msg("More would leave the bank than its outflow limit allows for now: try less or later")]
+    OutflowLimitExceeded,
+    #[msg("The asset takes no new deposits and lends no more")]
+    AssetReduceOnly,
+    #[msg("The bank has fewer fees than the amount")]
+    InsufficientFees,
     // Risk
     #[msg("The account would be below its initial margin")]
     BelowInitialMargin,
@@ -177,6 +211,7 @@ impl From<StateError> for BallastError {
             StateError::UnknownIndex => Self::UnknownIndex,
             StateError::BankRequired => Self::BankRequired,
             StateError::UnsupportedInstrument => Self::UnsupportedInstrument,
+            StateError::OutflowLimitExceeded => Self::OutflowLimitExceeded,
         }
     }
 }

@@ -87,6 +87,86 @@ pub struct Withdrawn {
     pub amount: u64,
     /// The part of the amount that was borrowed.
     pub borrowed: u64,
+    /// Origination fee, owed on top of what was borrowed.
+    pub fee: u64,
+}
+
+#[event]
+pub struct Transferred {
+    pub from: Pubkey,
+    pub to: Pubkey,
+    pub asset: u8,
+    pub amount: u64,
+}
+
+#[event]
+pub struct DelegateSet {
+    pub margin_account: Pubkey,
+    /// All zero for nobody.
+    pub delegate: Pubkey,
+}
+
+#[event]
+pub struct InterestAccrued {
+    pub exchange: Pubkey,
+    pub asset: u8,
+    /// Bits of an I80F48: native units per share.
+    pub deposit_index_bits: i128,
+    /// Same unit.
+    pub borrow_index_bits: i128,
+    /// All deposits, rounded up.
+    pub deposits: u64,
+    /// All loans, rounded up.
+    pub loans: u64,
+    /// What went to the exchange this time.
+    pub fees: u64,
+    /// What went to the insurance fund this time.
+    pub insurance: u64,
+}
+
+#[event]
+pub struct FeesWithdrawn {
+    pub exchange: Pubkey,
+    pub asset: u8,
+    pub amount: u64,
+    pub destination: Pubkey,
+}
+
+#[event]
+pub struct PauseSet {
+    pub exchange: Pubkey,
+    /// One bit per instruction.
+    pub instructions: u64,
+    /// Unix seconds.
+    pub ends_at: i64,
+    /// Who set it.
+    pub authority: Pubkey,
+}
+
+#[event]
+pub struct AuthorityProposed {
+    pub exchange: Pubkey,
+    /// 0 admin, 1 risk authority, 2 guardian.
+    pub role: u8,
+    pub proposed: Pubkey,
+}
+
+#[event]
+pub struct AuthorityAccepted {
+    pub exchange: Pubkey,
+    /// 0 admin, 1 risk authority, 2 guardian.
+    pub role: u8,
+    pub authority: Pubkey,
+}
+
+/// Parameters were written: the account holds the new ones.
+#[event]
+pub struct ParametersChanged {
+    pub exchange: Pubkey,
+    /// 0 exchange, 1 asset, 2 underlying, 3 feed, 4 market.
+    pub table: u8,
+    /// Place in the table.
+    pub index: u8,
 }
 
 #[event]

@@ -55,6 +55,81 @@ pub mod ballast {
         AddMarket::handle(ctx, args)
     }
 
+    /// Risk authority: changes the parameters of the whole exchange.
+    pub fn update_exchange(
+        ctx: Context<UpdateExchange>,
+        parameters: ExchangeParameters,
+    ) -> Result<()> {
+        UpdateExchange::handle(ctx, parameters)
+    }
+
+    /// Risk authority: changes the parameters of an asset and its bank.
+    pub fn update_asset(ctx: Context<UpdateAsset>, parameters: AssetParameters) -> Result<()> {
+        UpdateAsset::handle(ctx, parameters)
+    }
+
+    /// Risk authority: changes the parameters of an underlying.
+    pub fn update_underlying(
+        ctx: Context<UpdateUnderlying>,
+        index: u8,
+        parameters: UnderlyingParameters,
+    ) -> Result<()> {
+        UpdateUnderlying::handle(ctx, index, parameters)
+    }
+
+    /// Risk authority: changes the correlation of two underlyings.
+    pub fn set_correlation(
+        ctx: Context<UpdateUnderlying>,
+        first: u8,
+        second: u8,
+        correlation: CorrelationArgs,
+    ) -> Result<()> {
+        UpdateUnderlying::set_correlation(ctx, first, second, correlation)
+    }
+
+    /// Risk authority: changes when a feed's price may be trusted.
+    pub fn update_feed(
+        ctx: Context<UpdateFeed>,
+        index: u8,
+        parameters: FeedParameters,
+    ) -> Result<()> {
+        UpdateFeed::handle(ctx, index, parameters)
+    }
+
+    /// Risk authority: changes how a market trades.
+    pub fn update_market(ctx: Context<UpdateMarket>, parameters: MarketParameters) -> Result<()> {
+        UpdateMarket::handle(ctx, parameters)
+    }
+
+    /// Admin or guardian: pauses instructions for a bounded time.
+    pub fn set_pause(ctx: Context<SetPause>, instructions: u64, seconds: u64) -> Result<()> {
+        SetPause::handle(ctx, instructions, seconds)
+    }
+
+    /// Admin: proposes a new admin, risk authority or guardian.
+    pub fn propose_authority(
+        ctx: Context<ProposeAuthority>,
+        role: Role,
+        proposed: Pubkey,
+    ) -> Result<()> {
+        ProposeAuthority::handle(ctx, role, proposed)
+    }
+
+    /// The proposed one: takes the authority over.
+    pub fn accept_authority(ctx: Context<AcceptAuthority>, role: Role) -> Result<()> {
+        AcceptAuthority::handle(ctx, role)
+    }
+
+    /// Admin: takes the exchange's part of interest and origination fees; `u64::MAX` takes all.
+    pub fn withdraw_fees(ctx: Context<WithdrawFees>, amount: u64) -> Result<()> {
+        WithdrawFees::handle(ctx, amount)
+    }
+
+    /// Anyone: brings an asset's interest up to now.
+    pub fn accrue_interest(ctx: Context<AccrueInterest>) -> Result<()> {
+        AccrueInterest::handle(ctx)
+    }
+
     /// Anyone: writes the prices of any number of Pyth accounts (the remaining accounts) to the board.
     pub fn refresh_prices<'info>(ctx: Context<'info, RefreshPrices<'info>>) -> Result<()> {
         RefreshPrices::handle(ctx)
@@ -83,6 +158,16 @@ pub mod ballast {
     /// Owner: withdraws tokens; `u64::MAX` withdraws the whole deposit. Borrows the missing part if that is allowed.
     pub fn withdraw(ctx: Context<Withdraw>, amount: u64, allow_borrow: bool) -> Result<()> {
         Withdraw::handle(ctx, amount, allow_borrow)
+    }
+
+    /// Owner: moves a deposit to another of his accounts; `u64::MAX` moves all of it.
+    pub fn transfer(ctx: Context<Transfer>, amount: u64) -> Result<()> {
+        Transfer::handle(ctx, amount)
+    }
+
+    /// Owner: lets another key deposit and trade, never withdraw; the default key takes that back.
+    pub fn set_delegate(ctx: Context<SetDelegate>, delegate: Pubkey) -> Result<()> {
+        SetDelegate::handle(ctx, delegate)
     }
 
     /// Owner or delegate: rests an order in the margin account.

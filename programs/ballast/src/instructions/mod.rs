@@ -1,5 +1,7 @@
 //! One file per instruction, in folders by who calls.
 
+mod guards;
+
 pub mod admin;
 pub mod crank;
 pub mod liquidation;
@@ -9,3 +11,5 @@ pub use admin::*;
 pub use crank::*;
 pub use liquidation::*;
 pub use trader::*;
+
+use guards::{require_accrued, require_not_paused};

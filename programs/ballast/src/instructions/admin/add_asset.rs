@@ -1,120 +1,46 @@
+use super::FeedChoice;
 use super::bounds::{fraction, within};
+use super::mint::require_transferable;
 use crate::error::{BallastError, Coded};
 use crate::events::AssetAdded;
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
 use ballast_risk::Q32_ONE;
+use ballast_risk::interest::InterestCurve;
 use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_state::{
-    ASSETS_MAX, Bank, Board, Exchange, FEEDS_MAX, Feed, FeedKind, NONE, QUOTE_ASSET,
-    QUOTE_DECIMALS, seeds,
+    ASSETS_MAX, Asset, AssetMode, Bank, Board, Exchange, NONE, QUOTE_ASSET, QUOTE_DECIMALS, seeds,
 };
-use bytemuck::Zeroable;
 use fixed::types::I80F48;
 
-/// Where a price comes from; see [`Feed`].
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
-pub struct FeedArgs {
-    pub name: [u8; 16],
-    /// 1: Pyth pull, 2: Pyth push (legacy).
-    pub kind: u8,
-    /// Feed id (pull) or account address (push).
-    pub id: [u8; 32],
-    pub max_age_s: u64,
-    pub max_confidence_q32: u64,
-    pub max_divergence_q32: u64,
-    pub slow_price_half_life_s: u64,
-    /// Index of the feed to compare with, 255 for none.
-    pub compare_with: u8,
-}
-
-/// A feed that is defined already, or a new one.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
-pub enum FeedChoice {
-    Existing(u8),
-    New(FeedArgs),
-}
-
-impl FeedChoice {
-    /// The feed's index, defined now if it is new; its prices are for units of `unit_decimals`.
-    pub(super) fn resolve(&self, exchange: &mut Exchange, unit_decimals: u8) -> Result<u8> {
-        match self {
-            Self::Existing(index) => {
-                let feed = exchange.feed(*index).coded()?;
-                require_eq!(
-                    feed.unit_decimals,
-                    unit_decimals,
-                    BallastError::FeedDecimalsMismatch
-                );
-                Ok(*index)
-            }
-            Self::New(args) => args.define(exchange, unit_decimals),
-        }
-    }
-}
-
-impl FeedArgs {
-    fn define(&self, exchange: &mut Exchange, unit_decimals: u8) -> Result<u8> {
-        let index = usize::from(exchange.feed_count);
-        require_gt!(FEEDS_MAX, index, BallastError::TableFull);
-        within(
-            "kind",
-            self.kind,
-            FeedKind::PythPull as u8,
-            FeedKind::PythPush as u8,
-        )?;
-        within("max_age_s", self.max_age_s, 1, 86_400)?;
-        fraction("max_confidence", self.max_confidence_q32)?;
-        fraction("max_divergence", self.max_divergence_q32)?;
-        within(
-            "slow_price_half_life_s",
-            self.slow_price_half_life_s,
-            0,
-            SECONDS_PER_YEAR,
-        )?;
-        if self.compare_with != NONE {
-            let other = exchange.feed(self.compare_with).coded()?;
-            require_eq!(
-                other.unit_decimals,
-                unit_decimals,
-                BallastError::FeedDecimalsMismatch
-            );
-        }
-        exchange.feeds[index] = Feed {
-            name: self.name,
-            id: self.id,
-            max_age_s: self.max_age_s,
-            max_confidence_q32: self.max_confidence_q32,
-            max_divergence_q32: self.max_divergence_q32,
-            slow_price_half_life_s: self.slow_price_half_life_s,
-            kind: self.kind,
-            unit_decimals,
-            compare_with: self.compare_with,
-            ..Feed::zeroed()
-        };
-        exchange.feed_count += 1;
-        Ok(index as u8)
-    }
-}
-
-/// How a token counts; see [`ballast_state::Asset`]. Fractions in Q32, amounts in native units.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
-pub struct AssetArgs {
-    pub feed: FeedChoice,
-    /// Index of the underlying, 255 for none.
-    pub underlying: u8,
+/// How a token counts; see [`Asset`] and [`Bank`]. Fractions in Q32, amounts in native units.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssetParameters {
     pub deposit_haircut_maintenance_q32: u64,
     pub deposit_haircut_initial_q32: u64,
     pub loan_haircut_maintenance_q32: u64,
     pub loan_haircut_initial_q32: u64,
     pub haircut_range_multiplier_q32: u64,
+    /// Quote units; 0 for no limit.
+    pub haircut_size_start: u64,
+    pub interest_kinks_q32: [u64; 2],
+    pub interest_rates_q32: [u64; 4],
+    pub interest_fee_share_q32: u64,
+    pub interest_insurance_share_q32: u64,
+    pub origination_fee_q32: u64,
     pub deposit_cap: u64,
     pub borrow_cap: u64,
+    /// 0 for no limit.
+    pub outflow_limit: u64,
+    pub outflow_window_s: u64,
+    /// An [`AssetMode`].
+    pub mode: u8,
 }
 
-impl AssetArgs {
-    fn validate(&self, exchange: &Exchange, decimals: u8) -> Result<()> {
-        if exchange.asset_count == QUOTE_ASSET {
+impl AssetParameters {
+    /// Checks all bounds and writes.
+    pub(super) fn write(&self, asset: &mut Asset, bank: &mut Bank) -> Result<()> {
+        if bank.asset == QUOTE_ASSET {
             let no_haircut = [
                 self.deposit_haircut_maintenance_q32,
                 self.deposit_haircut_initial_q32,
@@ -122,11 +48,7 @@ impl AssetArgs {
                 self.loan_haircut_initial_q32,
                 self.haircut_range_multiplier_q32,
             ] == [0; 5];
-            let valid = decimals == QUOTE_DECIMALS && self.underlying == NONE && no_haircut;
-            require!(valid, BallastError::InvalidQuoteAsset);
-        }
-        if self.underlying != NONE {
-            exchange.underlying(self.underlying).coded()?;
+            require!(no_haircut, BallastError::InvalidQuoteAsset);
         }
         fraction("deposit_haircut_initial", self.deposit_haircut_initial_q32)?;
         within(
@@ -152,8 +74,77 @@ impl AssetArgs {
             self.haircut_range_multiplier_q32,
             0,
             10 * Q32_ONE,
-        )
+        )?;
+        let curve = InterestCurve {
+            kinks_q32: self.interest_kinks_q32,
+            rates_q32: self.interest_rates_q32,
+        };
+        require!(curve.is_valid(), BallastError::InvalidInterestCurve);
+        fraction("interest_fee_share", self.interest_fee_share_q32)?;
+        within(
+            "interest_insurance_share",
+            self.interest_insurance_share_q32,
+            0,
+            Q32_ONE - self.interest_fee_share_q32,
+        )?;
+        within("origination_fee", self.origination_fee_q32, 0, Q32_ONE / 20)?;
+        within(
+            "outflow_window_s",
+            self.outflow_window_s,
+            60,
+            SECONDS_PER_YEAR,
+        )?;
+        within("mode", self.mode, 0, AssetMode::Closing as u8)?;
+
+        asset.deposit_haircut_maintenance_q32 = self.deposit_haircut_maintenance_q32;
+        asset.deposit_haircut_initial_q32 = self.deposit_haircut_initial_q32;
+        asset.loan_haircut_maintenance_q32 = self.loan_haircut_maintenance_q32;
+        asset.loan_haircut_initial_q32 = self.loan_haircut_initial_q32;
+        asset.haircut_range_multiplier_q32 = self.haircut_range_multiplier_q32;
+        asset.haircut_size_start = self.haircut_size_start;
+        asset.interest_kinks_q32 = self.interest_kinks_q32;
+        asset.interest_rates_q32 = self.interest_rates_q32;
+        asset.interest_fee_share_q32 = self.interest_fee_share_q32;
+        asset.interest_insurance_share_q32 = self.interest_insurance_share_q32;
+        asset.origination_fee_q32 = self.origination_fee_q32;
+        asset.mode = self.mode;
+        bank.deposit_cap = self.deposit_cap;
+        bank.borrow_cap = self.borrow_cap;
+        bank.outflow_limit = self.outflow_limit;
+        bank.outflow_window_s = self.outflow_window_s;
+        Ok(())
     }
+
+    /// What is written now.
+    pub fn of(asset: &Asset, bank: &Bank) -> Self {
+        Self {
+            deposit_haircut_maintenance_q32: asset.deposit_haircut_maintenance_q32,
+            deposit_haircut_initial_q32: asset.deposit_haircut_initial_q32,
+            loan_haircut_maintenance_q32: asset.loan_haircut_maintenance_q32,
+            loan_haircut_initial_q32: asset.loan_haircut_initial_q32,
+            haircut_range_multiplier_q32: asset.haircut_range_multiplier_q32,
+            haircut_size_start: asset.haircut_size_start,
+            interest_kinks_q32: asset.interest_kinks_q32,
+            interest_rates_q32: asset.interest_rates_q32,
+            interest_fee_share_q32: asset.interest_fee_share_q32,
+            interest_insurance_share_q32: asset.interest_insurance_share_q32,
+            origination_fee_q32: asset.origination_fee_q32,
+            deposit_cap: bank.deposit_cap,
+            borrow_cap: bank.borrow_cap,
+            outflow_limit: bank.outflow_limit,
+            outflow_window_s: bank.outflow_window_s,
+            mode: asset.mode,
+        }
+    }
+}
+
+/// A new asset.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct AssetArgs {
+    pub feed: FeedChoice,
+    /// Index of the underlying, 255 for none.
+    pub underlying: u8,
+    pub parameters: AssetParameters,
 }
 
 #[derive(Accounts)]
@@ -193,28 +184,19 @@ impl AddAsset<'_> {
     pub fn handle(ctx: Context<Self>, args: AssetArgs) -> Result<()> {
         let accounts = ctx.accounts;
         let decimals = accounts.mint.decimals;
-        require_eq!(
-            accounts.mint.to_account_info().data_len(),
-            anchor_spl::token::Mint::LEN,
-            BallastError::MintExtensionsNotSupported
-        );
+        require_transferable(&accounts.mint.to_account_info())?;
+        require!(!accounts.vault.is_frozen(), BallastError::MintFreezesVault);
         let mut exchange = accounts.exchange.load_mut()?;
         let index = exchange.asset_count;
         require_gt!(ASSETS_MAX, usize::from(index), BallastError::TableFull);
-        args.validate(&exchange, decimals)?;
+        if index == QUOTE_ASSET {
+            let valid = decimals == QUOTE_DECIMALS && args.underlying == NONE;
+            require!(valid, BallastError::InvalidQuoteAsset);
+        }
+        if args.underlying != NONE {
+            exchange.underlying(args.underlying).coded()?;
+        }
         let feed = args.feed.resolve(&mut exchange, decimals)?;
-
-        let asset = &mut exchange.assets[usize::from(index)];
-        asset.mint = accounts.mint.key();
-        asset.decimals = decimals;
-        asset.feed = feed;
-        asset.underlying = args.underlying;
-        asset.deposit_haircut_maintenance_q32 = args.deposit_haircut_maintenance_q32;
-        asset.deposit_haircut_initial_q32 = args.deposit_haircut_initial_q32;
-        asset.loan_haircut_maintenance_q32 = args.loan_haircut_maintenance_q32;
-        asset.loan_haircut_initial_q32 = args.loan_haircut_initial_q32;
-        asset.haircut_range_multiplier_q32 = args.haircut_range_multiplier_q32;
-        exchange.asset_count += 1;
 
         let mut board = accounts.board.load_mut()?;
         let indexes = &mut board.assets[usize::from(index)];
@@ -226,11 +208,17 @@ impl AddAsset<'_> {
         bank.exchange = accounts.exchange.key();
         bank.mint = accounts.mint.key();
         bank.vault = accounts.vault.key();
-        bank.deposit_cap = args.deposit_cap;
-        bank.borrow_cap = args.borrow_cap;
         bank.asset = index;
         bank.bump = ctx.bumps.bank;
         bank.vault_bump = ctx.bumps.vault;
+
+        let asset = &mut exchange.assets[usize::from(index)];
+        asset.mint = accounts.mint.key();
+        asset.decimals = decimals;
+        asset.feed = feed;
+        asset.underlying = args.underlying;
+        args.parameters.write(asset, &mut bank)?;
+        exchange.asset_count += 1;
 
         emit!(AssetAdded {
             exchange: accounts.exchange.key(),

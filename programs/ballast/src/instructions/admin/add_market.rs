@@ -1,17 +1,56 @@
 use super::bounds::within;
 use crate::error::{BallastError, Coded};
-use crate::events::{MarketAdded, Terms};
+use crate::events::{MarketAdded, ParametersChanged, Terms};
 use anchor_lang::prelude::*;
-use ballast_state::{Exchange, Market, MarketKind, MarketTerms, seeds};
+use ballast_state::{Exchange, Market, MarketKind, MarketStatus, MarketTerms, seeds};
 
-/// A new market; see [`Market`].
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
-pub struct MarketArgs {
-    pub terms: Terms,
+/// How a market trades; see [`Market`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarketParameters {
     /// Quote units per lot.
     pub tick_size: u64,
     pub order_minimum_lots: u64,
     pub open_interest_cap_lots: u64,
+    /// 0 active, 1 only orders that reduce a position.
+    pub status: u8,
+}
+
+impl MarketParameters {
+    /// Checks all bounds and writes.
+    fn write(&self, market: &mut Market) -> Result<()> {
+        within("tick_size", self.tick_size, 1, 1 << 40)?;
+        within("order_minimum_lots", self.order_minimum_lots, 1, 1 << 40)?;
+        within(
+            "open_interest_cap_lots",
+            self.open_interest_cap_lots,
+            0,
+            1 << 50,
+        )?;
+        within("status", self.status, 0, MarketStatus::ReduceOnly as u8)?;
+        market.tick_size = self.tick_size;
+        market.order_minimum_lots = self.order_minimum_lots;
+        market.open_interest_cap_lots = self.open_interest_cap_lots;
+        market.status = self.status;
+        Ok(())
+    }
+}
+
+impl From<&Market> for MarketParameters {
+    fn from(market: &Market) -> Self {
+        Self {
+            tick_size: market.tick_size,
+            order_minimum_lots: market.order_minimum_lots,
+            open_interest_cap_lots: market.open_interest_cap_lots,
+            status: market.status,
+        }
+    }
+}
+
+/// A new market.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct MarketArgs {
+    pub terms: Terms,
+    pub parameters: MarketParameters,
 }
 
 impl From<Terms> for MarketTerms {
@@ -35,15 +74,7 @@ impl MarketArgs {
             BallastError::UnsupportedInstrument
         );
         within("expiry", terms.expiry, 0, 0)?;
-        within("strike", terms.strike, 0, 0)?;
-        within("tick_size", self.tick_size, 1, 1 << 40)?;
-        within("order_minimum_lots", self.order_minimum_lots, 1, 1 << 40)?;
-        within(
-            "open_interest_cap_lots",
-            self.open_interest_cap_lots,
-            0,
-            1 << 50,
-        )
+        within("strike", terms.strike, 0, 0)
     }
 }
 
@@ -77,15 +108,38 @@ impl AddMarket<'_> {
         market.exchange = ctx.accounts.exchange.key();
         market.creator = ctx.accounts.payer.key();
         market.terms = args.terms.into();
-        market.tick_size = args.tick_size;
-        market.order_minimum_lots = args.order_minimum_lots;
-        market.open_interest_cap_lots = args.open_interest_cap_lots;
+        args.parameters.write(&mut market)?;
         market.bump = ctx.bumps.market;
 
         emit!(MarketAdded {
             exchange: ctx.accounts.exchange.key(),
             market: ctx.accounts.market.key(),
             terms: args.terms,
+        });
+        Ok(())
+    }
+}
+
+#[derive(Accounts)]
+pub struct UpdateMarket<'info> {
+    #[account(has_one = risk_authority @ BallastError::NotRiskAuthority)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub market: AccountLoader<'info, Market>,
+    pub risk_authority: Signer<'info>,
+}
+
+impl UpdateMarket<'_> {
+    /// Orders that rest already keep their prices and sizes.
+    pub fn handle(ctx: Context<Self>, parameters: MarketParameters) -> Result<()> {
+        let mut market = ctx.accounts.market.load_mut()?;
+        let tradable = market.status <= MarketStatus::ReduceOnly as u8;
+        require!(tradable, BallastError::MarketNotActive);
+        parameters.write(&mut market)?;
+        emit!(ParametersChanged {
+            exchange: ctx.accounts.exchange.key(),
+            table: 4,
+            index: market.terms.underlying,
         });
         Ok(())
     }

@@ -1,55 +1,59 @@
 use super::FeedChoice;
 use super::bounds::{fraction, within};
-use crate::error::BallastError;
-use crate::events::UnderlyingAdded;
+use crate::error::{BallastError, Coded};
+use crate::events::{ParametersChanged, UnderlyingAdded};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::{CORRELATION_ONE_BPS, size_coefficient_q80};
 use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::volatility::{RANGE_LIMIT_Q32, VARIANCE_MAX_Q32};
-use ballast_state::{Exchange, UNDERLYINGS_MAX, correlation_index};
+use ballast_state::{
+    Board, CorrelationPair, Exchange, UNDERLYINGS_MAX, Underlying, correlation_index,
+};
 
 /// Largest volatility the first estimate may have, Q32: 1,600%, whose square is within the variance's range.
 const INITIAL_VOLATILITY_MAX_Q32: u64 = 16 * Q32_ONE;
 const _: () = assert!(16 * 16 * Q32_ONE <= VARIANCE_MAX_Q32);
 
-/// Correlation with an underlying listed before, in 1e-4.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+/// Correlation of two underlyings, in 1e-4.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorrelationArgs {
     pub low_bps: i16,
     pub high_bps: i16,
 }
 
-/// How an underlying counts; see [`ballast_state::Underlying`]. Fractions in Q32.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
-pub struct UnderlyingArgs {
-    pub name: [u8; 16],
-    pub feed: FeedChoice,
-    /// Decimals of the base unit.
-    pub decimals: u8,
-    /// Base units in a lot.
-    pub lot_size: u64,
+impl CorrelationArgs {
+    fn write(self, pair: &mut CorrelationPair) -> Result<()> {
+        let limit = CORRELATION_ONE_BPS as i16;
+        within("correlation high", self.high_bps, -limit, limit)?;
+        within("correlation low", self.low_bps, -limit, self.high_bps)?;
+        *pair = CorrelationPair {
+            low_bps: self.low_bps,
+            high_bps: self.high_bps,
+        };
+        Ok(())
+    }
+}
+
+/// How an underlying counts; see [`Underlying`]. Fractions in Q32.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderlyingParameters {
     pub range_volatility_multiplier_q32: u64,
     pub range_minimum_q32: u64,
     pub range_maximum_q32: u64,
     pub range_confidence_multiplier_q32: u64,
     pub volatility_half_life_s: u64,
     pub volatility_interval_s: u64,
-    /// Annualised volatility to start from, before anything is realised.
-    pub initial_volatility_q32: u64,
     pub size_lambda_q32: u64,
     pub size_depth: u64,
     pub size_cap_q32: u64,
     pub unsettled_profit_cap: u64,
     pub price_band_q32: u64,
-    /// One for each underlying listed before, in order.
-    pub correlations: Vec<CorrelationArgs>,
 }
 
-impl UnderlyingArgs {
-    fn validate(&self) -> Result<()> {
-        within("lot_size", self.lot_size, 1, 1 << 50)?;
-        within("decimals", self.decimals, 0, 18)?;
+impl UnderlyingParameters {
+    /// Checks all bounds and writes.
+    fn write(&self, underlying: &mut Underlying) -> Result<()> {
         within("range_maximum", self.range_maximum_q32, 1, RANGE_LIMIT_Q32)?;
         within(
             "range_minimum",
@@ -81,22 +85,59 @@ impl UnderlyingArgs {
             1,
             self.volatility_half_life_s,
         )?;
-        within(
-            "initial_volatility",
-            self.initial_volatility_q32,
-            0,
-            INITIAL_VOLATILITY_MAX_Q32,
-        )?;
         within("size_lambda", self.size_lambda_q32, 0, 10 * Q32_ONE)?;
         fraction("size_cap", self.size_cap_q32)?;
         fraction("price_band", self.price_band_q32)?;
-        for pair in &self.correlations {
-            let limit = CORRELATION_ONE_BPS as i16;
-            within("correlation high", pair.high_bps, -limit, limit)?;
-            within("correlation low", pair.low_bps, -limit, pair.high_bps)?;
-        }
+        underlying.size_coefficient_q80 =
+            size_coefficient_q80(self.size_lambda_q32, self.size_depth)
+                .ok_or(BallastError::ParameterOutOfBounds)?;
+        underlying.range_volatility_multiplier_q32 = self.range_volatility_multiplier_q32;
+        underlying.range_minimum_q32 = self.range_minimum_q32;
+        underlying.range_maximum_q32 = self.range_maximum_q32;
+        underlying.range_confidence_multiplier_q32 = self.range_confidence_multiplier_q32;
+        underlying.volatility_half_life_s = self.volatility_half_life_s;
+        underlying.volatility_interval_s = self.volatility_interval_s;
+        underlying.size_lambda_q32 = self.size_lambda_q32;
+        underlying.size_depth = self.size_depth;
+        underlying.size_cap_q32 = self.size_cap_q32;
+        underlying.unsettled_profit_cap = self.unsettled_profit_cap;
+        underlying.price_band_q32 = self.price_band_q32;
         Ok(())
     }
+}
+
+impl From<&Underlying> for UnderlyingParameters {
+    fn from(underlying: &Underlying) -> Self {
+        Self {
+            range_volatility_multiplier_q32: underlying.range_volatility_multiplier_q32,
+            range_minimum_q32: underlying.range_minimum_q32,
+            range_maximum_q32: underlying.range_maximum_q32,
+            range_confidence_multiplier_q32: underlying.range_confidence_multiplier_q32,
+            volatility_half_life_s: underlying.volatility_half_life_s,
+            volatility_interval_s: underlying.volatility_interval_s,
+            size_lambda_q32: underlying.size_lambda_q32,
+            size_depth: underlying.size_depth,
+            size_cap_q32: underlying.size_cap_q32,
+            unsettled_profit_cap: underlying.unsettled_profit_cap,
+            price_band_q32: underlying.price_band_q32,
+        }
+    }
+}
+
+/// A new underlying.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
+pub struct UnderlyingArgs {
+    pub name: [u8; 16],
+    pub feed: FeedChoice,
+    /// Decimals of the base unit.
+    pub decimals: u8,
+    /// Base units in a lot.
+    pub lot_size: u64,
+    /// Annualised volatility to start from, before anything is realised.
+    pub initial_volatility_q32: u64,
+    pub parameters: UnderlyingParameters,
+    /// One for each underlying listed before, in order.
+    pub correlations: Vec<CorrelationArgs>,
 }
 
 #[derive(Accounts)]
@@ -104,13 +145,20 @@ pub struct AddUnderlying<'info> {
     #[account(mut, has_one = admin @ BallastError::NotAdmin, has_one = board @ BallastError::WrongBoard)]
     pub exchange: AccountLoader<'info, Exchange>,
     #[account(mut)]
-    pub board: AccountLoader<'info, ballast_state::Board>,
+    pub board: AccountLoader<'info, Board>,
     pub admin: Signer<'info>,
 }
 
 impl AddUnderlying<'_> {
     pub fn handle(ctx: Context<Self>, args: UnderlyingArgs) -> Result<()> {
-        args.validate()?;
+        within("lot_size", args.lot_size, 1, 1 << 50)?;
+        within("decimals", args.decimals, 0, 18)?;
+        within(
+            "initial_volatility",
+            args.initial_volatility_q32,
+            0,
+            INITIAL_VOLATILITY_MAX_Q32,
+        )?;
         let mut exchange = ctx.accounts.exchange.load_mut()?;
         let index = usize::from(exchange.underlying_count);
         require_gt!(UNDERLYINGS_MAX, index, BallastError::TableFull);
@@ -119,30 +167,15 @@ impl AddUnderlying<'_> {
             index,
             BallastError::MissingCorrelations
         );
-        let coefficient = size_coefficient_q80(args.size_lambda_q32, args.size_depth)
-            .ok_or(BallastError::ParameterOutOfBounds)?;
         let feed = args.feed.resolve(&mut exchange, args.decimals)?;
 
         let underlying = &mut exchange.underlyings[index];
         underlying.name = args.name;
         underlying.feed = feed;
         underlying.lot_size = args.lot_size;
-        underlying.range_volatility_multiplier_q32 = args.range_volatility_multiplier_q32;
-        underlying.range_minimum_q32 = args.range_minimum_q32;
-        underlying.range_maximum_q32 = args.range_maximum_q32;
-        underlying.range_confidence_multiplier_q32 = args.range_confidence_multiplier_q32;
-        underlying.volatility_half_life_s = args.volatility_half_life_s;
-        underlying.volatility_interval_s = args.volatility_interval_s;
-        underlying.size_lambda_q32 = args.size_lambda_q32;
-        underlying.size_depth = args.size_depth;
-        underlying.size_coefficient_q80 = coefficient;
-        underlying.size_cap_q32 = args.size_cap_q32;
-        underlying.unsettled_profit_cap = args.unsettled_profit_cap;
-        underlying.price_band_q32 = args.price_band_q32;
+        args.parameters.write(underlying)?;
         for (other, pair) in args.correlations.iter().enumerate() {
-            let stored = &mut exchange.correlations[correlation_index(other, index)];
-            stored.low_bps = pair.low_bps;
-            stored.high_bps = pair.high_bps;
+            pair.write(&mut exchange.correlations[correlation_index(other, index)])?;
         }
         exchange.underlying_count += 1;
 
@@ -157,6 +190,48 @@ impl AddUnderlying<'_> {
             underlying: index as u8,
             feed,
             lot_size: args.lot_size,
+        });
+        Ok(())
+    }
+}
+
+#[derive(Accounts)]
+pub struct UpdateUnderlying<'info> {
+    #[account(mut, has_one = risk_authority @ BallastError::NotRiskAuthority)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub risk_authority: Signer<'info>,
+}
+
+impl UpdateUnderlying<'_> {
+    pub fn handle(ctx: Context<Self>, index: u8, parameters: UnderlyingParameters) -> Result<()> {
+        let mut exchange = ctx.accounts.exchange.load_mut()?;
+        exchange.underlying(index).coded()?;
+        parameters.write(&mut exchange.underlyings[usize::from(index)])?;
+        emit!(ParametersChanged {
+            exchange: ctx.accounts.exchange.key(),
+            table: 2,
+            index,
+        });
+        Ok(())
+    }
+
+    /// The correlation of two different listed underlyings.
+    pub fn set_correlation(
+        ctx: Context<Self>,
+        first: u8,
+        second: u8,
+        args: CorrelationArgs,
+    ) -> Result<()> {
+        let mut exchange = ctx.accounts.exchange.load_mut()?;
+        exchange.underlying(first).coded()?;
+        exchange.underlying(second).coded()?;
+        require_neq!(first, second, BallastError::ParameterOutOfBounds);
+        let place = correlation_index(usize::from(first), usize::from(second));
+        args.write(&mut exchange.correlations[place])?;
+        emit!(ParametersChanged {
+            exchange: ctx.accounts.exchange.key(),
+            table: 2,
+            index: first.max(second),
         });
         Ok(())
     }

@@ -1,5 +1,6 @@
 use super::bounds::{fraction, within};
-use crate::events::ExchangeInitialized;
+use crate::error::BallastError;
+use crate::events::{ExchangeInitialized, ParametersChanged};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::SECONDS_PER_YEAR;
@@ -8,7 +9,7 @@ use ballast_state::{
 };
 
 /// Portfolio margin parameters, all Q32; see [`MarginParameters`].
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarginArgs {
     pub initial_factor_q32: u64,
     pub max_offset_q32: u64,
@@ -17,7 +18,7 @@ pub struct MarginArgs {
 }
 
 /// Liquidation parameters; see [`LiquidationParameters`].
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiquidationArgs {
     pub discount_start_q32: u64,
     pub discount_first_q32: u64,
@@ -32,7 +33,7 @@ pub struct LiquidationArgs {
 }
 
 /// Fees of one kind of market; see [`FeeRates`].
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeArgs {
     pub maker_q32: u64,
     pub taker_q32: u64,
@@ -40,19 +41,26 @@ pub struct FeeArgs {
     pub premium_cap_q32: u64,
 }
 
-/// What an exchange starts with.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
-pub struct InitExchangeArgs {
-    pub risk_authority: Pubkey,
-    pub guardian: Pubkey,
+/// Parameters of the whole exchange.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeParameters {
     pub margin: MarginArgs,
     pub liquidation: LiquidationArgs,
     /// Perpetual, future, call, put.
     pub fees: [FeeArgs; 4],
 }
 
-impl InitExchangeArgs {
-    fn validate(&self) -> Result<()> {
+/// What an exchange starts with.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct InitExchangeArgs {
+    pub risk_authority: Pubkey,
+    pub guardian: Pubkey,
+    pub parameters: ExchangeParameters,
+}
+
+impl ExchangeParameters {
+    /// Checks all bounds and writes.
+    fn write(&self, exchange: &mut Exchange) -> Result<()> {
         let margin = &self.margin;
         within(
             "initial_factor",
@@ -111,7 +119,66 @@ impl InitExchangeArgs {
             fraction("filler_share", fees.filler_share_q32)?;
             fraction("premium_cap", fees.premium_cap_q32)?;
         }
+
+        exchange.margin = MarginParameters {
+            initial_factor_q32: margin.initial_factor_q32,
+            max_offset_q32: margin.max_offset_q32,
+            depeg_multiplier_q32: margin.depeg_multiplier_q32,
+            wide_confidence_multiplier_q32: margin.wide_confidence_multiplier_q32,
+            ..MarginParameters::default()
+        };
+        exchange.liquidation = LiquidationParameters {
+            discount_start_q32: auction.discount_start_q32,
+            discount_first_q32: auction.discount_first_q32,
+            first_s: auction.first_s,
+            zero_s: auction.zero_s,
+            premium_full_s: auction.premium_full_s,
+            premium_q32: auction.premium_q32,
+            buffer_q32: auction.buffer_q32,
+            insurance_share_q32: auction.insurance_share_q32,
+            dust_value: auction.dust_value,
+            observation_gap_max_s: auction.observation_gap_max_s,
+            ..LiquidationParameters::default()
+        };
+        exchange.fees = self.fees.map(|fees| FeeRates {
+            maker_q32: fees.maker_q32,
+            taker_q32: fees.taker_q32,
+            filler_share_q32: fees.filler_share_q32,
+            premium_cap_q32: fees.premium_cap_q32,
+        });
         Ok(())
+    }
+}
+
+impl From<&Exchange> for ExchangeParameters {
+    fn from(exchange: &Exchange) -> Self {
+        let (margin, auction) = (&exchange.margin, &exchange.liquidation);
+        Self {
+            margin: MarginArgs {
+                initial_factor_q32: margin.initial_factor_q32,
+                max_offset_q32: margin.max_offset_q32,
+                depeg_multiplier_q32: margin.depeg_multiplier_q32,
+                wide_confidence_multiplier_q32: margin.wide_confidence_multiplier_q32,
+            },
+            liquidation: LiquidationArgs {
+                discount_start_q32: auction.discount_start_q32,
+                discount_first_q32: auction.discount_first_q32,
+                first_s: auction.first_s,
+                zero_s: auction.zero_s,
+                premium_full_s: auction.premium_full_s,
+                premium_q32: auction.premium_q32,
+                buffer_q32: auction.buffer_q32,
+                insurance_share_q32: auction.insurance_share_q32,
+                dust_value: auction.dust_value,
+                observation_gap_max_s: auction.observation_gap_max_s,
+            },
+            fees: exchange.fees.map(|fees| FeeArgs {
+                maker_q32: fees.maker_q32,
+                taker_q32: fees.taker_q32,
+                filler_share_q32: fees.filler_share_q32,
+                premium_cap_q32: fees.premium_cap_q32,
+            }),
+        }
     }
 }
 
@@ -142,7 +209,6 @@ pub struct InitExchange<'info> {
 
 impl InitExchange<'_> {
     pub fn handle(ctx: Context<Self>, args: InitExchangeArgs) -> Result<()> {
-        args.validate()?;
         let accounts = ctx.accounts;
         let mut exchange = accounts.exchange.load_init()?;
         exchange.version = 1;
@@ -151,33 +217,7 @@ impl InitExchange<'_> {
         exchange.admin = accounts.admin.key();
         exchange.risk_authority = args.risk_authority;
         exchange.guardian = args.guardian;
-        exchange.margin = MarginParameters {
-            initial_factor_q32: args.margin.initial_factor_q32,
-            max_offset_q32: args.margin.max_offset_q32,
-            depeg_multiplier_q32: args.margin.depeg_multiplier_q32,
-            wide_confidence_multiplier_q32: args.margin.wide_confidence_multiplier_q32,
-            ..MarginParameters::default()
-        };
-        let auction = &args.liquidation;
-        exchange.liquidation = LiquidationParameters {
-            discount_start_q32: auction.discount_start_q32,
-            discount_first_q32: auction.discount_first_q32,
-            first_s: auction.first_s,
-            zero_s: auction.zero_s,
-            premium_full_s: auction.premium_full_s,
-            premium_q32: auction.premium_q32,
-            buffer_q32: auction.buffer_q32,
-            insurance_share_q32: auction.insurance_share_q32,
-            dust_value: auction.dust_value,
-            observation_gap_max_s: auction.observation_gap_max_s,
-            ..LiquidationParameters::default()
-        };
-        exchange.fees = args.fees.map(|fees| FeeRates {
-            maker_q32: fees.maker_q32,
-            taker_q32: fees.taker_q32,
-            filler_share_q32: fees.filler_share_q32,
-            premium_cap_q32: fees.premium_cap_q32,
-        });
+        args.parameters.write(&mut exchange)?;
         accounts.board.load_init()?.exchange = accounts.exchange.key();
 
         let mut fund = accounts.insurance_fund.load_init()?;
@@ -190,6 +230,25 @@ impl InitExchange<'_> {
             board: accounts.board.key(),
             insurance_fund: accounts.insurance_fund.key(),
             admin: accounts.admin.key(),
+        });
+        Ok(())
+    }
+}
+
+#[derive(Accounts)]
+pub struct UpdateExchange<'info> {
+    #[account(mut, has_one = risk_authority @ BallastError::NotRiskAuthority)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub risk_authority: Signer<'info>,
+}
+
+impl UpdateExchange<'_> {
+    pub fn handle(ctx: Context<Self>, parameters: ExchangeParameters) -> Result<()> {
+        parameters.write(&mut *ctx.accounts.exchange.load_mut()?)?;
+        emit!(ParametersChanged {
+            exchange: ctx.accounts.exchange.key(),
+            table: 0,
+            index: 0,
         });
         Ok(())
     }

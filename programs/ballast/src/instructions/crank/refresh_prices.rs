@@ -1,8 +1,9 @@
 use crate::error::{BallastError, Coded};
 use crate::events::{PriceRefused, PriceUpdated};
+use crate::instructions::require_not_paused;
 use crate::oracle::{self, OraclePrice};
 use anchor_lang::prelude::*;
-use ballast_state::{Board, Exchange, NONE};
+use ballast_state::{Board, Exchange, NONE, Pausable};
 
 #[derive(Accounts)]
 pub struct RefreshPrices<'info> {
@@ -23,11 +24,13 @@ impl<'info> RefreshPrices<'info> {
         );
         let exchange = ctx.accounts.exchange.load()?;
         let mut board = ctx.accounts.board.load_mut()?;
+        let clock = Clock::get()?;
+        require_not_paused(&exchange, Pausable::RefreshPrices, clock.unix_timestamp)?;
         let mut prices = Prices {
             exchange: &exchange,
             exchange_key: ctx.accounts.exchange.key(),
             board: &mut board,
-            clock: Clock::get()?,
+            clock,
             taken: false,
             first_refusal: None,
         };

@@ -1,9 +1,10 @@
 use crate::error::{BallastError, Coded};
 use crate::events::PnlSettled;
+use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
 use ballast_state::health::View;
-use ballast_state::{Bank, Board, Exchange, MarginAccount, Market, QUOTE_ASSET, ledger};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Market, Pausable, QUOTE_ASSET, ledger};
 
 #[derive(Accounts)]
 pub struct SettlePnl<'info> {
@@ -34,6 +35,7 @@ impl SettlePnl<'_> {
             now: Clock::get()?.unix_timestamp,
         };
 
+        require_not_paused(&exchange, Pausable::SettlePnl, view.now)?;
         let position = *account
             .position(&market.terms)
             .ok_or(BallastError::PositionNotFound)?;
@@ -57,6 +59,8 @@ impl SettlePnl<'_> {
             .coded()?;
         let indexes = board.indexes(QUOTE_ASSET).coded()?;
         let cash = account.balance_mut(QUOTE_ASSET).coded()?;
+        let owned = ledger::amount(cash, indexes).coded()?;
+        require_accrued(&bank, indexes, view.now, owned.saturating_add(settled) < 0)?;
         if settled > 0 {
             ledger::credit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
         } else {

@@ -2,12 +2,15 @@ use super::end_if_recovered;
 use super::slice::{Netting, Slice, in_whole_lots_q32};
 use crate::error::{BallastError, Coded};
 use crate::events::Liquidated;
+use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, signed_value_ceil};
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, StateError, ledger};
+use ballast_state::{
+    Bank, Board, Exchange, MarginAccount, Pausable, QUOTE_ASSET, StateError, ledger,
+};
 
 /// What the liquidator accepts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
@@ -101,6 +104,10 @@ impl<'info> Liquidate<'info> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
+        require_not_paused(&exchange, Pausable::Liquidate, view.now)?;
+        let indexes = board.indexes(QUOTE_ASSET).coded()?;
+        // Payments may borrow.
+        require_accrued(&bank, indexes, view.now, true)?;
         let mut report = Report::boxed();
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;

@@ -2,6 +2,7 @@
 
 use crate::error::{BallastError, Coded};
 use crate::events::{MovedBalance, MovedPosition};
+use crate::instructions::require_accrued;
 use anchor_lang::prelude::*;
 use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
@@ -128,6 +129,7 @@ impl Slice {
         } else if nets {
             let loader = netting.bank(asset)?;
             let mut bank = loader.load_mut()?;
+            require_accrued(&bank, indexes, view.now, true)?;
             ledger::move_shares(from, to, moved, indexes, Some(&mut *bank)).coded()?
         } else {
             ledger::move_shares(from, to, moved, indexes, None).coded()?

@@ -1,9 +1,10 @@
 use super::end_if_recovered;
 use crate::error::{BallastError, Coded};
 use crate::events::{LiquidationStarted, OrderCancelled};
+use crate::instructions::require_not_paused;
 use anchor_lang::prelude::*;
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{Board, Exchange, MarginAccount, Order};
+use ballast_state::{Board, Exchange, MarginAccount, Order, Pausable};
 
 #[derive(Accounts)]
 pub struct StartLiquidation<'info> {
@@ -26,6 +27,7 @@ impl StartLiquidation<'_> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
+        require_not_paused(&exchange, Pausable::StartLiquidation, view.now)?;
         let mut report = Report::boxed();
         let key = ctx.accounts.margin_account.key();
         if end_if_recovered(&view, &mut account, &key, &mut report) {

@@ -1,12 +1,12 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Deposited;
-use crate::instructions::end_if_recovered;
+use crate::instructions::{end_if_recovered, require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{
     Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
 };
 use ballast_state::health::{Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, QUOTE_ASSET, ledger};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, QUOTE_ASSET, ledger};
 
 #[derive(Accounts)]
 pub struct Deposit<'info> {
@@ -76,22 +76,26 @@ impl Deposit<'_> {
         let board = accounts.board.load()?;
         let mut bank = accounts.bank.load_mut()?;
         let mut account = accounts.margin_account.load_mut()?;
+        let now = Clock::get()?.unix_timestamp;
+        require_not_paused(&exchange, Pausable::Deposit, now)?;
 
         let asset = bank.asset;
         let indexes = board.indexes(asset).coded()?;
+        require_accrued(&bank, indexes, now, false)?;
         let balance = account.balance_mut(asset).coded()?;
         ledger::credit(balance, &mut bank, indexes, arrived).coded()?;
-        let is_deposit = balance.shares.get() > 0;
-        let deposits = ledger::deposits_total(&bank, indexes).coded()?;
-        require!(
-            !is_deposit || deposits <= bank.deposit_cap,
-            BallastError::DepositCapExceeded
-        );
+        bank.count_inflow(arrived, now);
+        if balance.shares.get() > 0 {
+            let is_active = exchange.asset(asset).coded()?.is_active();
+            require!(is_active, BallastError::AssetReduceOnly);
+            let deposits = ledger::deposits_total(&bank, indexes).coded()?;
+            require_gte!(bank.deposit_cap, deposits, BallastError::DepositCapExceeded);
+        }
 
         let view = View {
             exchange: &exchange,
             board: &board,
-            now: Clock::get()?.unix_timestamp,
+            now,
         };
         let key = accounts.margin_account.key();
         end_if_recovered(&view, &mut account, &key, &mut Report::boxed());

@@ -1,12 +1,13 @@
 use crate::error::{BallastError, Coded};
 use crate::events::OrderFilled;
-use crate::instructions::end_if_recovered;
+use crate::instructions::{end_if_recovered, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor};
 use ballast_state::health::{Purpose, Report, RiskMark, View};
 use ballast_state::{
-    Board, Exchange, FeeRates, MarginAccount, Market, MarketStatus, MarketTerms, Order, Side,
+    Board, Exchange, FeeRates, MarginAccount, Market, MarketStatus, MarketTerms, Order, Pausable,
+    Side,
 };
 
 /// Which two orders cross.
@@ -77,6 +78,7 @@ impl FillOrder<'_> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
+        require_not_paused(&exchange, Pausable::FillOrder, view.now)?;
         let fees = &exchange.fees[usize::from(market.terms.kind)];
         let fill = agree(&args, &view, &market, fees, &maker, &taker)?;
 

@@ -6,6 +6,8 @@ mod deposit;
 mod fill_order;
 mod open_account;
 mod place_order;
+mod set_delegate;
+mod transfer;
 mod withdraw;
 
 pub use cancel_order::*;
@@ -14,4 +16,6 @@ pub use deposit::*;
 pub use fill_order::*;
 pub use open_account::*;
 pub use place_order::*;
+pub use set_delegate::*;
+pub use transfer::*;
 pub use withdraw::*;

@@ -1,6 +1,7 @@
 use crate::events::AccountOpened;
+use crate::instructions::require_not_paused;
 use anchor_lang::prelude::*;
-use ballast_state::{Exchange, MarginAccount, seeds};
+use ballast_state::{Exchange, MarginAccount, Pausable, seeds};
 
 #[derive(Accounts)]
 #[instruction(sub_account: u16)]
@@ -22,6 +23,8 @@ pub struct OpenAccount<'info> {
 
 impl OpenAccount<'_> {
     pub fn handle(ctx: Context<Self>, sub_account: u16) -> Result<()> {
+        let now = Clock::get()?.unix_timestamp;
+        require_not_paused(&*ctx.accounts.exchange.load()?, Pausable::OpenAccount, now)?;
         let mut account = ctx.accounts.margin_account.load_init()?;
         account.exchange = ctx.accounts.exchange.key();
         account.owner = ctx.accounts.owner.key();

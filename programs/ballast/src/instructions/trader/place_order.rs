@@ -1,9 +1,11 @@
 use crate::error::{BallastError, Coded};
 use crate::events::OrderPlaced;
-use crate::instructions::end_if_recovered;
+use crate::instructions::{end_if_recovered, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{Board, Exchange, MarginAccount, Market, MarketStatus, Order, Position, Side};
+use ballast_state::{
+    Board, Exchange, MarginAccount, Market, MarketStatus, Order, Pausable, Position, Side,
+};
 
 /// A limit order.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
@@ -122,6 +124,7 @@ impl PlaceOrder<'_> {
             board: &board,
             now: clock.unix_timestamp,
         };
+        require_not_paused(&exchange, Pausable::PlaceOrder, view.now)?;
         let key = ctx.accounts.margin_account.key();
         let mut report = Report::boxed();
         end_if_recovered(

@@ -1,12 +1,19 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Withdrawn;
-use crate::instructions::end_if_recovered;
+use crate::instructions::{end_if_recovered, require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{
     Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
 };
+use ballast_risk::Q32_ONE;
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, ledger, seeds};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger, seeds};
+
+/// What a new loan costs, rounded up.
+fn origination_fee(borrowed: u64, fee_q32: u64) -> Result<u64> {
+    let fee = (u128::from(borrowed) * u128::from(fee_q32)).div_ceil(u128::from(Q32_ONE));
+    u64::try_from(fee).map_err(|_| BallastError::Overflow.into())
+}
 
 #[derive(Accounts)]
 pub struct Withdraw<'info> {
@@ -57,12 +64,14 @@ impl Withdraw<'_> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
+        require_not_paused(&exchange, Pausable::Withdraw, view.now)?;
         let mut report = Report::boxed();
         end_if_recovered(&view, &mut account, &self.margin_account.key(), &mut report);
         require!(!account.in_liquidation(), BallastError::InLiquidation);
 
         let asset = bank.asset;
         let indexes = board.indexes(asset).coded()?;
+        let listed = exchange.asset(asset).coded()?;
         let deposit = match account.balance(asset) {
             Some(balance) => ledger::amount(balance, indexes)
                 .coded()?
@@ -72,18 +81,29 @@ impl Withdraw<'_> {
         };
         let amount = if amount == u64::MAX { deposit } else { amount };
         require_gt!(amount, 0, BallastError::ZeroAmount);
+        let borrowed = amount.saturating_sub(deposit);
+        require_accrued(&bank, indexes, view.now, borrowed > 0)?;
         require!(
-            allow_borrow || amount <= deposit,
+            allow_borrow || borrowed == 0,
             BallastError::InsufficientDeposit
+        );
+        require!(
+            listed.is_active() || borrowed == 0,
+            BallastError::AssetReduceOnly
         );
         require_gte!(
             self.vault.amount,
             amount,
             BallastError::InsufficientVaultLiquidity
         );
+        bank.count_outflow(amount, view.now).coded()?;
         let balance = account.balance_mut(asset).coded()?;
-        let borrowed = ledger::debit(balance, &mut bank, indexes, amount).coded()?;
+        ledger::debit(balance, &mut bank, indexes, amount).coded()?;
+        let mut fee = 0;
         if borrowed > 0 {
+            fee = origination_fee(borrowed, listed.origination_fee_q32)?;
+            ledger::debit(balance, &mut bank, indexes, fee).coded()?;
+            bank.fees = bank.fees.checked_add(fee).ok_or(BallastError::Overflow)?;
             let loans = ledger::loans_total(&bank, indexes).coded()?;
             require_gte!(bank.borrow_cap, loans, BallastError::BorrowCapExceeded);
         }
@@ -99,6 +119,7 @@ impl Withdraw<'_> {
             asset,
             amount,
             borrowed,
+            fee,
         });
         Ok(amount)
     }

@@ -1,0 +1,52 @@
+use super::bounds::within;
+use crate::error::BallastError;
+use crate::events::PauseSet;
+use anchor_lang::prelude::*;
+use ballast_state::{Exchange, PAUSABLE_ALL};
+
+/// Longest pause, seconds: three days.
+pub const PAUSE_MAX_S: u64 = 3 * 86_400;
+/// The guardian's next pause must wait so long after the last one, seconds: a day.
+pub const PAUSE_GAP_S: i64 = 86_400;
+
+#[derive(Accounts)]
+pub struct SetPause<'info> {
+    #[account(mut)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    /// The admin or the guardian.
+    pub authority: Signer<'info>,
+}
+
+impl SetPause<'_> {
+    /// Pauses instructions (one bit each) for so many seconds. The guardian may also shorten a pause or widen it while it lasts, but not
+    /// prolong it, and begins another one only after a gap; only the admin may lift one early by pausing nothing.
+    pub fn handle(ctx: Context<Self>, instructions: u64, seconds: u64) -> Result<()> {
+        let mut exchange = ctx.accounts.exchange.load_mut()?;
+        let authority = ctx.accounts.authority.key();
+        let is_admin = authority == exchange.admin;
+        require!(
+            is_admin || authority == exchange.guardian,
+            BallastError::NotAdminOrGuardian
+        );
+        within("instructions", instructions, 0, PAUSABLE_ALL)?;
+        require_gte!(PAUSE_MAX_S, seconds, BallastError::PauseTooLong);
+        let now = Clock::get()?.unix_timestamp;
+        let ends_at = now.saturating_add(seconds as i64);
+        if !is_admin {
+            let lasts = now < exchange.pause_ends_at;
+            let rested = now >= exchange.pause_ends_at.saturating_add(PAUSE_GAP_S);
+            let keeps = instructions & exchange.paused_instructions == exchange.paused_instructions;
+            let within_present = lasts && ends_at <= exchange.pause_ends_at && keeps;
+            require!(rested || within_present, BallastError::PauseTooLong);
+        }
+        exchange.paused_instructions = instructions;
+        exchange.pause_ends_at = ends_at;
+        emit!(PauseSet {
+            exchange: ctx.accounts.exchange.key(),
+            instructions,
+            ends_at,
+            authority,
+        });
+        Ok(())
+    }
+}
