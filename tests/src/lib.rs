@@ -103,8 +103,16 @@ impl Stage {
         Self::with(config)
     }
 
-    /// A stage with another configuration; prices are the usual ones.
-    pub fn with(mut config: VenueConfig) -> Self {
+    /// A stage with another configuration; prices are the usual ones, and loans bear no interest, so that indexes stay at 1.
+    pub fn with(config: VenueConfig) -> Self {
+        Self::with_interest(VenueConfig {
+            interest: false,
+            ..config
+        })
+    }
+
+    /// A stage on which loans bear interest, as configured.
+    pub fn with_interest(mut config: VenueConfig) -> Self {
         let prices = [1.0, 200.0, 4_000.0, 100_000.0];
         for (asset, price) in config.assets.iter_mut().zip(prices) {
             asset.price = price;

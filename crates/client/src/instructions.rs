@@ -7,7 +7,9 @@ use anchor_lang::solana_program::system_instruction;
 use anchor_lang::{InstructionData, ToAccountMetas, system_program};
 use anchor_spl::token;
 use ballast::instructions::{
-    AssetArgs, FillArgs, InitExchangeArgs, LiquidateArgs, MarketArgs, OrderArgs, UnderlyingArgs,
+    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, FillArgs,
+    InitExchangeArgs, LiquidateArgs, MarketArgs, MarketParameters, OrderArgs, Role, UnderlyingArgs,
+    UnderlyingParameters,
 };
 use ballast::{accounts, instruction};
 use ballast_state::{Board, Exchange, MarketTerms, seeds};
@@ -29,6 +31,31 @@ fn with_remaining(mut instruction: Instruction, keys: &[Pubkey], writable: bool)
             is_writable: writable,
         }));
     instruction
+}
+
+/// A mint and the program it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The mint.
+    pub mint: Pubkey,
+    /// SPL Token or Token-2022.
+    pub program: Pubkey,
+}
+
+impl From<&Pubkey> for Token {
+    /// A mint of SPL Token.
+    fn from(mint: &Pubkey) -> Self {
+        Self {
+            mint: *mint,
+            program: token::ID,
+        }
+    }
+}
+
+impl From<&Token> for Token {
+    fn from(token: &Token) -> Self {
+        *token
+    }
 }
 
 /// Creates the two large accounts of an exchange and initialises it. Signers: exchange, board, admin, payer.
@@ -67,19 +94,20 @@ pub fn add_asset(
     addresses: &ExchangeAddresses,
     admin: &Pubkey,
     payer: &Pubkey,
-    mint: &Pubkey,
+    token: impl Into<Token>,
     args: AssetArgs,
 ) -> Instruction {
+    let Token { mint, program } = token.into();
     build(
         accounts::AddAsset {
             exchange: addresses.exchange,
             board: addresses.board,
-            mint: *mint,
-            bank: addresses.bank(mint),
-            vault: addresses.vault(mint),
+            mint,
+            bank: addresses.bank(&mint),
+            vault: addresses.vault(&mint),
             admin: *admin,
             payer: *payer,
-            token_program: token::ID,
+            token_program: program,
             system_program: system_program::ID,
         },
         instruction::AddAsset { args },
@@ -118,6 +146,198 @@ pub fn add_market(
             system_program: system_program::ID,
         },
         instruction::AddMarket { args },
+    )
+}
+
+/// Changes the parameters of the whole exchange. Signer: risk authority.
+pub fn update_exchange(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    parameters: ExchangeParameters,
+) -> Instruction {
+    build(
+        accounts::UpdateExchange {
+            exchange: addresses.exchange,
+            risk_authority: *risk_authority,
+        },
+        instruction::UpdateExchange { parameters },
+    )
+}
+
+/// Changes the parameters of an asset. Signer: risk authority. Needs [`accrue_interest`] before it when the asset is lent.
+pub fn update_asset(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    mint: &Pubkey,
+    parameters: AssetParameters,
+) -> Instruction {
+    build(
+        accounts::UpdateAsset {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            bank: addresses.bank(mint),
+            risk_authority: *risk_authority,
+        },
+        instruction::UpdateAsset { parameters },
+    )
+}
+
+/// Changes the parameters of an underlying. Signer: risk authority.
+pub fn update_underlying(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    index: u8,
+    parameters: UnderlyingParameters,
+) -> Instruction {
+    build(
+        accounts::UpdateUnderlying {
+            exchange: addresses.exchange,
+            risk_authority: *risk_authority,
+        },
+        instruction::UpdateUnderlying { index, parameters },
+    )
+}
+
+/// Changes the correlation of two underlyings. Signer: risk authority.
+pub fn set_correlation(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    pair: [u8; 2],
+    correlation: CorrelationArgs,
+) -> Instruction {
+    let [first, second] = pair;
+    build(
+        accounts::UpdateUnderlying {
+            exchange: addresses.exchange,
+            risk_authority: *risk_authority,
+        },
+        instruction::SetCorrelation {
+            first,
+            second,
+            correlation,
+        },
+    )
+}
+
+/// Changes when a feed's price may be trusted. Signer: risk authority.
+pub fn update_feed(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    index: u8,
+    parameters: FeedParameters,
+) -> Instruction {
+    build(
+        accounts::UpdateFeed {
+            exchange: addresses.exchange,
+            risk_authority: *risk_authority,
+        },
+        instruction::UpdateFeed { index, parameters },
+    )
+}
+
+/// Changes how a market trades. Signer: risk authority.
+pub fn update_market(
+    addresses: &ExchangeAddresses,
+    risk_authority: &Pubkey,
+    terms: &MarketTerms,
+    parameters: MarketParameters,
+) -> Instruction {
+    build(
+        accounts::UpdateMarket {
+            exchange: addresses.exchange,
+            market: addresses.market(terms),
+            risk_authority: *risk_authority,
+        },
+        instruction::UpdateMarket { parameters },
+    )
+}
+
+/// Pauses instructions, one bit of [`ballast_state::Pausable`] each, for so many seconds. Signer: admin or guardian.
+pub fn set_pause(
+    addresses: &ExchangeAddresses,
+    authority: &Pubkey,
+    instructions: u64,
+    seconds: u64,
+) -> Instruction {
+    build(
+        accounts::SetPause {
+            exchange: addresses.exchange,
+            authority: *authority,
+        },
+        instruction::SetPause {
+            instructions,
+            seconds,
+        },
+    )
+}
+
+/// Proposes a new authority. Signer: admin.
+pub fn propose_authority(
+    addresses: &ExchangeAddresses,
+    admin: &Pubkey,
+    role: Role,
+    proposed: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::ProposeAuthority {
+            exchange: addresses.exchange,
+            admin: *admin,
+        },
+        instruction::ProposeAuthority {
+            role,
+            proposed: *proposed,
+        },
+    )
+}
+
+/// Takes an authority over. Signer: who was proposed.
+pub fn accept_authority(
+    addresses: &ExchangeAddresses,
+    proposed: &Pubkey,
+    role: Role,
+) -> Instruction {
+    build(
+        accounts::AcceptAuthority {
+            exchange: addresses.exchange,
+            proposed: *proposed,
+        },
+        instruction::AcceptAuthority { role },
+    )
+}
+
+/// Takes fees out of a bank; `u64::MAX` is all of them. Signer: admin.
+pub fn withdraw_fees(
+    addresses: &ExchangeAddresses,
+    admin: &Pubkey,
+    token: impl Into<Token>,
+    destination: &Pubkey,
+    amount: u64,
+) -> Instruction {
+    let Token { mint, program } = token.into();
+    build(
+        accounts::WithdrawFees {
+            exchange: addresses.exchange,
+            bank: addresses.bank(&mint),
+            vault: addresses.vault(&mint),
+            mint,
+            destination: *destination,
+            admin: *admin,
+            token_program: program,
+        },
+        instruction::WithdrawFees { amount },
+    )
+}
+
+/// Brings an asset's interest up to now; must stand before whatever changes its deposits or loans. No signer.
+pub fn accrue_interest(addresses: &ExchangeAddresses, mint: &Pubkey) -> Instruction {
+    build(
+        accounts::AccrueInterest {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            bank: addresses.bank(mint),
+            insurance_fund: addresses.insurance_fund(),
+        },
+        instruction::AccrueInterest {},
     )
 }
 
@@ -189,23 +409,24 @@ pub fn close_account(
 /// Deposits tokens from `source` into a margin account. Signer: depositor.
 pub fn deposit(
     addresses: &ExchangeAddresses,
-    mint: &Pubkey,
+    token: impl Into<Token>,
     margin_account: &Pubkey,
     depositor: &Pubkey,
     source: &Pubkey,
     amount: u64,
 ) -> Instruction {
+    let Token { mint, program } = token.into();
     build(
         accounts::Deposit {
             exchange: addresses.exchange,
             board: addresses.board,
             margin_account: *margin_account,
-            bank: addresses.bank(mint),
-            vault: addresses.vault(mint),
-            mint: *mint,
+            bank: addresses.bank(&mint),
+            vault: addresses.vault(&mint),
+            mint,
             source: *source,
             depositor: *depositor,
-            token_program: token::ID,
+            token_program: program,
         },
         instruction::Deposit { amount },
     )
@@ -214,30 +435,88 @@ pub fn deposit(
 /// Withdraws tokens to `destination`; `u64::MAX` is the whole deposit. Signer: owner.
 pub fn withdraw(
     addresses: &ExchangeAddresses,
-    mint: &Pubkey,
+    token: impl Into<Token>,
     margin_account: &Pubkey,
     owner: &Pubkey,
     destination: &Pubkey,
     amount: u64,
     allow_borrow: bool,
 ) -> Instruction {
+    let Token { mint, program } = token.into();
     build(
         accounts::Withdraw {
             exchange: addresses.exchange,
             board: addresses.board,
             margin_account: *margin_account,
-            bank: addresses.bank(mint),
-            vault: addresses.vault(mint),
-            mint: *mint,
+            bank: addresses.bank(&mint),
+            vault: addresses.vault(&mint),
+            mint,
             destination: *destination,
             owner: *owner,
-            token_program: token::ID,
+            token_program: program,
         },
         instruction::Withdraw {
             amount,
             allow_borrow,
         },
     )
+}
+
+/// Moves a deposit between two accounts of one owner; `u64::MAX` is all of it. Signer: owner.
+pub fn transfer(
+    addresses: &ExchangeAddresses,
+    mint: &Pubkey,
+    from: &Pubkey,
+    to: &Pubkey,
+    owner: &Pubkey,
+    amount: u64,
+) -> Instruction {
+    build(
+        accounts::Transfer {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            from: *from,
+            to: *to,
+            bank: addresses.bank(mint),
+            owner: *owner,
+        },
+        instruction::Transfer { amount },
+    )
+}
+
+/// Lets another key trade for an account; the default key takes that back. Signer: owner.
+pub fn set_delegate(margin_account: &Pubkey, owner: &Pubkey, delegate: &Pubkey) -> Instruction {
+    build(
+        accounts::SetDelegate {
+            margin_account: *margin_account,
+            owner: *owner,
+        },
+        instruction::SetDelegate {
+            delegate: *delegate,
+        },
+    )
+}
+
+/// Wraps SOL: moves lamports to the owner's wrapped-SOL account, which is created when it is missing. Signer: owner.
+pub fn wrap_sol(owner: &Pubkey, lamports: u64) -> Vec<Instruction> {
+    let mint = token::spl_token::native_mint::ID;
+    let wrapped = anchor_spl::associated_token::get_associated_token_address(owner, &mint);
+    vec![
+        anchor_spl::associated_token::spl_associated_token_account::instruction::create_associated_token_account_idempotent(
+            owner, owner, &mint, &token::ID,
+        ),
+        system_instruction::transfer(owner, &wrapped, lamports),
+        token::spl_token::instruction::sync_native(&token::ID, &wrapped)
+            .expect("the program is SPL Token"),
+    ]
+}
+
+/// Closes the owner's wrapped-SOL account: all its SOL goes back to the owner. Signer: owner.
+pub fn unwrap_sol(owner: &Pubkey) -> Instruction {
+    let mint = token::spl_token::native_mint::ID;
+    let wrapped = anchor_spl::associated_token::get_associated_token_address(owner, &mint);
+    token::spl_token::instruction::close_account(&token::ID, &wrapped, owner, owner, &[])
+        .expect("the program is SPL Token")
 }
 
 /// Rests an order in a margin account. Signer: owner or delegate.

@@ -122,9 +122,11 @@ impl Bank {
     }
 
     /// Whether shares may change at `now` (unix seconds) without taking or leaving interest of the time before: interest is accrued up to
-    /// now, or nothing is lent and nothing will be.
-    pub fn is_accrued(&self, indexes: &AssetIndexes, now: i64, lends: bool) -> bool {
-        indexes.accrued_at >= now || (self.borrow_shares.is_zero() && !lends)
+    /// now, or nothing is lent and nothing will be, or loans of the asset cost nothing.
+    pub fn is_accrued(&self, asset: &Asset, indexes: &AssetIndexes, now: i64, lends: bool) -> bool {
+        indexes.accrued_at >= now
+            || (self.borrow_shares.is_zero() && !lends)
+            || asset.interest_rates_q32 == [0; 4]
     }
 }
 

@@ -47,7 +47,7 @@ impl Venue {
         }
     }
 
-    /// Publishes prices of all tokens as Pyth accounts and refreshes the board with them.
+    /// Publishes prices of all tokens as Pyth accounts, refreshes the board with them and brings interest up to now.
     ///
     /// # Errors
     /// The refusal.
@@ -59,8 +59,12 @@ impl Venue {
             .collect();
         world.send(&writes, &[])?;
         let accounts: Vec<Pubkey> = (0..dollars.len()).map(|i| self.price_account(i)).collect();
-        let refresh = instructions::refresh_prices(&self.addresses, &accounts);
-        world.send(&[refresh], &[]).map(|_| ())
+        let mut cranks = vec![instructions::refresh_prices(&self.addresses, &accounts)];
+        if self.config.interest {
+            let accrue = |mint| instructions::accrue_interest(&self.addresses, mint);
+            cranks.extend(self.mints.iter().map(accrue));
+        }
+        world.send(&cranks, &[]).map(|_| ())
     }
 
     /// Opens sub-account 0 of an owner.

@@ -53,6 +53,8 @@ pub struct VenueConfig {
     pub assets: Vec<AssetSpec>,
     /// Correlation estimates of every pair of underlyings.
     pub correlation: (f64, f64),
+    /// Whether loans bear interest.
+    pub interest: bool,
     /// λ of the size contingency; 0 switches it off.
     pub size_lambda: f64,
     /// Confidence interval over price that [`Venue::set_prices`] writes.
@@ -99,6 +101,7 @@ impl Default for VenueConfig {
                 },
             ],
             correlation: (0.5, 0.95),
+            interest: true,
             size_lambda: 0.05,
             confidence: 0.0005,
             price_max_age_s: 120,

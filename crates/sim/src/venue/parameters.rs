@@ -4,8 +4,9 @@ use super::{PriceSource, Venue};
 use anchor_lang::prelude::Pubkey;
 use ballast::events::Terms;
 use ballast_client::args::{
-    AssetArgs, CorrelationArgs, FeeArgs, FeedArgs, FeedChoice, InitExchangeArgs, LiquidationArgs,
-    MarginArgs, MarketArgs, UnderlyingArgs,
+    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeeArgs, FeedArgs, FeedChoice,
+    FeedParameters, InitExchangeArgs, LiquidationArgs, MarginArgs, MarketArgs, MarketParameters,
+    UnderlyingArgs, UnderlyingParameters,
 };
 use ballast_client::state::NONE;
 use ballast_client::units::{native, q32, ticker};
@@ -22,25 +23,27 @@ impl Venue {
         InitExchangeArgs {
             risk_authority: *authority,
             guardian: *authority,
-            margin: MarginArgs {
-                initial_factor_q32: q32(1.25),
-                max_offset_q32: q32(0.6),
-                depeg_multiplier_q32: q32(5.0),
-                wide_confidence_multiplier_q32: q32(2.0),
+            parameters: ExchangeParameters {
+                margin: MarginArgs {
+                    initial_factor_q32: q32(1.25),
+                    max_offset_q32: q32(0.6),
+                    depeg_multiplier_q32: q32(5.0),
+                    wide_confidence_multiplier_q32: q32(2.0),
+                },
+                liquidation: LiquidationArgs {
+                    discount_start_q32: q32(0.01),
+                    discount_first_q32: q32(0.15),
+                    first_s: 900,
+                    zero_s: 7_200,
+                    premium_full_s: 10_800,
+                    premium_q32: q32(0.05),
+                    buffer_q32: q32(0.5),
+                    insurance_share_q32: q32(0.25),
+                    dust_value: native(100.0, 6),
+                    observation_gap_max_s: 120,
+                },
+                fees: [fees; 4],
             },
-            liquidation: LiquidationArgs {
-                discount_start_q32: q32(0.01),
-                discount_first_q32: q32(0.15),
-                first_s: 900,
-                zero_s: 7_200,
-                premium_full_s: 10_800,
-                premium_q32: q32(0.05),
-                buffer_q32: q32(0.5),
-                insurance_share_q32: q32(0.25),
-                dust_value: native(100.0, 6),
-                observation_gap_max_s: 120,
-            },
-            fees: [fees; 4],
         }
     }
 
@@ -57,19 +60,21 @@ impl Venue {
             feed: FeedChoice::New(self.feed_args(index)),
             decimals: spec.decimals,
             lot_size: spec.lot_size,
-            // Three standard deviations over one day: 3·√(1/365).
-            range_volatility_multiplier_q32: q32(0.157),
-            range_minimum_q32: q32(spec.range.0),
-            range_maximum_q32: q32(spec.range.1),
-            range_confidence_multiplier_q32: q32(2.0),
-            volatility_half_life_s: 4 * 3_600,
-            volatility_interval_s: 60,
             initial_volatility_q32: q32(spec.volatility),
-            size_lambda_q32: q32(self.config.size_lambda),
-            size_depth: native(spec.depth, 6),
-            size_cap_q32: q32(0.1),
-            unsettled_profit_cap: native(100_000.0, 6),
-            price_band_q32: q32(0.1),
+            parameters: UnderlyingParameters {
+                // Three standard deviations over one day: 3·√(1/365).
+                range_volatility_multiplier_q32: q32(0.157),
+                range_minimum_q32: q32(spec.range.0),
+                range_maximum_q32: q32(spec.range.1),
+                range_confidence_multiplier_q32: q32(2.0),
+                volatility_half_life_s: 4 * 3_600,
+                volatility_interval_s: 60,
+                size_lambda_q32: q32(self.config.size_lambda),
+                size_depth: native(spec.depth, 6),
+                size_cap_q32: q32(0.1),
+                unsettled_profit_cap: native(100_000.0, 6),
+                price_band_q32: q32(0.1),
+            },
             correlations: vec![pair; index - 1],
         }
     }
@@ -82,13 +87,33 @@ impl Venue {
         AssetArgs {
             feed,
             underlying: if is_quote { NONE } else { index as u8 - 1 },
-            deposit_haircut_maintenance_q32: q32(spec.haircuts.0),
-            deposit_haircut_initial_q32: q32(spec.haircuts.1),
-            loan_haircut_maintenance_q32: loan(0.02),
-            loan_haircut_initial_q32: loan(0.05),
-            haircut_range_multiplier_q32: loan(0.25),
-            deposit_cap: native(1e9, spec.decimals.min(9)),
-            borrow_cap: native(1e8, spec.decimals.min(9)),
+            parameters: AssetParameters {
+                deposit_haircut_maintenance_q32: q32(spec.haircuts.0),
+                deposit_haircut_initial_q32: q32(spec.haircuts.1),
+                loan_haircut_maintenance_q32: loan(0.02),
+                loan_haircut_initial_q32: loan(0.05),
+                haircut_range_multiplier_q32: loan(0.25),
+                haircut_size_start: 0,
+                // docs/interest.md says why.
+                interest_kinks_q32: if is_quote {
+                    [q32(0.8), q32(0.92)]
+                } else {
+                    [q32(0.7), q32(0.9)]
+                },
+                interest_rates_q32: match (self.config.interest, is_quote) {
+                    (false, _) => [0; 4],
+                    (true, true) => [0, q32(0.05), q32(0.12), q32(0.6)],
+                    (true, false) => [0, q32(0.06), q32(0.2), q32(1.5)],
+                },
+                interest_fee_share_q32: q32(0.1),
+                interest_insurance_share_q32: q32(0.05),
+                origination_fee_q32: 0,
+                deposit_cap: native(1e9, spec.decimals.min(9)),
+                borrow_cap: native(1e8, spec.decimals.min(9)),
+                outflow_limit: 0,
+                outflow_window_s: 86_400,
+                mode: 0,
+            },
         }
     }
 
@@ -106,11 +131,13 @@ impl Venue {
                 PriceSource::Pull => id,
                 PriceSource::Push => self.price_account(index).to_bytes(),
             },
-            max_age_s: self.config.price_max_age_s,
-            max_confidence_q32: q32(0.02),
-            max_divergence_q32: q32(0.02),
-            slow_price_half_life_s: 3_600,
-            compare_with: NONE,
+            parameters: FeedParameters {
+                max_age_s: self.config.price_max_age_s,
+                max_confidence_q32: q32(0.02),
+                max_divergence_q32: q32(0.02),
+                slow_price_half_life_s: 3_600,
+                compare_with: NONE,
+            },
         }
     }
 
@@ -118,9 +145,12 @@ impl Venue {
     pub fn market_args(&self, index: usize) -> MarketArgs {
         MarketArgs {
             terms: Terms::from(Self::perpetual(index)),
-            tick_size: self.config.assets[index].tick_size,
-            order_minimum_lots: 1,
-            open_interest_cap_lots: 1 << 40,
+            parameters: MarketParameters {
+                tick_size: self.config.assets[index].tick_size,
+                order_minimum_lots: 1,
+                open_interest_cap_lots: 1 << 40,
+                status: 0,
+            },
         }
     }
 }

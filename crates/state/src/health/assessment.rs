@@ -2,7 +2,9 @@
 
 use super::options::option_contingency;
 use super::{BalanceReport, PositionReport, Purpose, Report, View, lot_mark};
-use crate::{MarketKind, NONE, POSITIONS_MAX, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX};
+use crate::{
+    AssetMode, MarketKind, NONE, POSITIONS_MAX, Position, QUOTE_ASSET, StateError, UNDERLYINGS_MAX,
+};
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::buffer_margin;
 use ballast_risk::margin::{
@@ -115,11 +117,15 @@ impl<'a, 'b> Assessment<'a, 'b> {
             (
                 value,
                 after_haircut_floor(value, listed.deposit_haircut_maintenance_q32)?,
-                deposit_in_proportion_floor(
-                    after_haircut_floor(cautious, haircut)?,
-                    || total_value(indexes.deposits_total),
-                    listed.haircut_size_start,
-                ),
+                if listed.mode == AssetMode::Closing as u8 {
+                    0
+                } else {
+                    deposit_in_proportion_floor(
+                        after_haircut_floor(cautious, haircut)?,
+                        || total_value(indexes.deposits_total),
+                        listed.haircut_size_start,
+                    )
+                },
             )
         } else {
             let value = value_ceil(size, usable.price)?;

@@ -1,8 +1,9 @@
 //! Checks that several instructions begin with.
 
-use crate::error::BallastError;
+use crate::error::{BallastError, Coded};
 use anchor_lang::prelude::*;
-use ballast_state::{AssetIndexes, Bank, Exchange, Pausable};
+use ballast_state::health::View;
+use ballast_state::{Bank, Exchange, Pausable};
 
 /// Requires that the instruction is not paused.
 pub(super) fn require_not_paused(
@@ -15,14 +16,11 @@ pub(super) fn require_not_paused(
 }
 
 /// Requires that interest is accrued before shares of a bank change; `lends` when they may become a loan.
-pub(super) fn require_accrued(
-    bank: &Bank,
-    indexes: &AssetIndexes,
-    now: i64,
-    lends: bool,
-) -> Result<()> {
+pub(super) fn require_accrued(view: &View, bank: &Bank, lends: bool) -> Result<()> {
+    let asset = view.exchange.asset(bank.asset).coded()?;
+    let indexes = view.board.indexes(bank.asset).coded()?;
     require!(
-        bank.is_accrued(indexes, now, lends),
+        bank.is_accrued(asset, indexes, view.now, lends),
         BallastError::AccrueInterestFirst
     );
     Ok(())

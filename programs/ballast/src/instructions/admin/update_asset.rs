@@ -1,7 +1,6 @@
 use super::AssetParameters;
-use crate::error::BallastError;
+use crate::error::{BallastError, Coded};
 use crate::events::ParametersChanged;
-use crate::instructions::require_accrued;
 use anchor_lang::prelude::*;
 use ballast_state::{Bank, Board, Exchange};
 
@@ -27,7 +26,10 @@ impl UpdateAsset<'_> {
         let mut bank = ctx.accounts.bank.load_mut()?;
         let index = usize::from(bank.asset);
         let now = Clock::get()?.unix_timestamp;
-        require_accrued(&bank, &board.assets[index], now, false)?;
+        // Even where loans cost nothing yet: the new rate must not count for the time before.
+        let idle = bank.borrow_shares.is_zero();
+        let current = board.indexes(bank.asset).coded()?.accrued_at >= now;
+        require!(idle || current, BallastError::AccrueInterestFirst);
         parameters.write(&mut exchange.assets[index], &mut bank)?;
         emit!(ParametersChanged {
             exchange: ctx.accounts.exchange.key(),

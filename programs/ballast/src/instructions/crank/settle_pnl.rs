@@ -60,7 +60,7 @@ impl SettlePnl<'_> {
         let indexes = board.indexes(QUOTE_ASSET).coded()?;
         let cash = account.balance_mut(QUOTE_ASSET).coded()?;
         let owned = ledger::amount(cash, indexes).coded()?;
-        require_accrued(&bank, indexes, view.now, owned.saturating_add(settled) < 0)?;
+        require_accrued(&view, &bank, owned.saturating_add(settled) < 0)?;
         if settled > 0 {
             ledger::credit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
         } else {

@@ -105,9 +105,8 @@ impl<'info> Liquidate<'info> {
             now: Clock::get()?.unix_timestamp,
         };
         require_not_paused(&exchange, Pausable::Liquidate, view.now)?;
-        let indexes = board.indexes(QUOTE_ASSET).coded()?;
         // Payments may borrow.
-        require_accrued(&bank, indexes, view.now, true)?;
+        require_accrued(&view, &bank, true)?;
         let mut report = Report::boxed();
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;

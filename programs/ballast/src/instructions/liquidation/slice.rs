@@ -129,7 +129,7 @@ impl Slice {
         } else if nets {
             let loader = netting.bank(asset)?;
             let mut bank = loader.load_mut()?;
-            require_accrued(&bank, indexes, view.now, true)?;
+            require_accrued(view, &bank, true)?;
             ledger::move_shares(from, to, moved, indexes, Some(&mut *bank)).coded()?
         } else {
             ledger::move_shares(from, to, moved, indexes, None).coded()?

@@ -76,15 +76,19 @@ impl Deposit<'_> {
         let board = accounts.board.load()?;
         let mut bank = accounts.bank.load_mut()?;
         let mut account = accounts.margin_account.load_mut()?;
-        let now = Clock::get()?.unix_timestamp;
-        require_not_paused(&exchange, Pausable::Deposit, now)?;
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: Clock::get()?.unix_timestamp,
+        };
+        require_not_paused(&exchange, Pausable::Deposit, view.now)?;
+        require_accrued(&view, &bank, false)?;
 
         let asset = bank.asset;
         let indexes = board.indexes(asset).coded()?;
-        require_accrued(&bank, indexes, now, false)?;
         let balance = account.balance_mut(asset).coded()?;
         ledger::credit(balance, &mut bank, indexes, arrived).coded()?;
-        bank.count_inflow(arrived, now);
+        bank.count_inflow(arrived, view.now);
         if balance.shares.get() > 0 {
             let is_active = exchange.asset(asset).coded()?.is_active();
             require!(is_active, BallastError::AssetReduceOnly);
@@ -92,11 +96,6 @@ impl Deposit<'_> {
             require_gte!(bank.deposit_cap, deposits, BallastError::DepositCapExceeded);
         }
 
-        let view = View {
-            exchange: &exchange,
-            board: &board,
-            now,
-        };
         let key = accounts.margin_account.key();
         end_if_recovered(&view, &mut account, &key, &mut Report::boxed());
         emit!(Deposited {

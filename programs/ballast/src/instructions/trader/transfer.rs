@@ -49,7 +49,7 @@ impl Transfer<'_> {
 
         let asset = bank.asset;
         let indexes = board.indexes(asset).coded()?;
-        require_accrued(&bank, indexes, view.now, false)?;
+        require_accrued(&view, &bank, false)?;
         let held = from.balance_mut(asset).coded()?;
         let deposit = ledger::amount(held, indexes).coded()?.max(0).unsigned_abs();
         let amount = if amount == u64::MAX { deposit } else { amount };

@@ -82,7 +82,7 @@ impl Withdraw<'_> {
         let amount = if amount == u64::MAX { deposit } else { amount };
         require_gt!(amount, 0, BallastError::ZeroAmount);
         let borrowed = amount.saturating_sub(deposit);
-        require_accrued(&bank, indexes, view.now, borrowed > 0)?;
+        require_accrued(&view, &bank, borrowed > 0)?;
         require!(
             allow_borrow || borrowed == 0,
             BallastError::InsufficientDeposit
