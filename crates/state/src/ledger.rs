@@ -74,7 +74,7 @@ fn shares_floor(amount: u64, index: I80F48) -> Result<I80F48, StateError> {
 
 fn shares_ceil(amount: u64, index: I80F48) -> Result<I80F48, StateError> {
     let floor = shares_floor(amount, index)?;
-    if mul_i80f48_ceil(floor, index)? >= I80F48::from_num(amount) {
+    if mul_i80f48_floor(floor, index)? >= I80F48::from_num(amount) {
         return Ok(floor);
     }
     floor.checked_add(I80F48::DELTA).ok_or(StateError::Overflow)
@@ -150,11 +150,12 @@ fn change_shares(balance: &mut Balance, bank: &mut Bank, change: I80F48) -> Resu
     } else {
         &mut bank.borrow_shares
     };
-    let growth = if is_deposit { change } else { -change };
-    let sum = total
-        .get()
-        .checked_add(growth)
-        .ok_or(StateError::Overflow)?;
+    let sum = if is_deposit {
+        total.get().checked_add(change)
+    } else {
+        total.get().checked_sub(change)
+    };
+    let sum = sum.ok_or(StateError::Overflow)?;
     if sum < 0 {
         return Err(StateError::Overflow);
     }

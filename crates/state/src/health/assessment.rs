@@ -266,8 +266,9 @@ impl<'a, 'b> Assessment<'a, 'b> {
             .underlyings
             .get_mut(count)
             .ok_or(StateError::UnknownIndex)?;
+        let mark = lot_mark(entry.price.get(), listed.lot_size)?;
         slot.underlying = underlying;
-        slot.mark.set(lot_mark(entry.price.get(), listed.lot_size)?);
+        slot.mark.set(mark);
         // Uncertainty counts in the account's favour in a liquidation, so it must not widen the range there.
         let confidence_ratio_q32 = match self.purpose {
             Purpose::Liquidate => 0,

@@ -52,7 +52,8 @@ impl<'a> WhatIf<'a> {
         let mut bank = Bank::zeroed();
         let shares = balance.shares.get();
         bank.deposit_shares.set(shares.max(I80F48::ZERO));
-        bank.borrow_shares.set((-shares).max(I80F48::ZERO));
+        bank.borrow_shares
+            .set(shares.saturating_neg().max(I80F48::ZERO));
         if amount >= 0 {
             ledger::credit(balance, &mut bank, indexes, amount.unsigned_abs())
         } else {
@@ -77,7 +78,8 @@ impl<'a> WhatIf<'a> {
     pub fn move_price(&mut self, underlying: u8, factor_q32: u64) -> Result<(), StateError> {
         let factor = I80F48::from_bits(i128::from(factor_q32) << 16);
         let mut feeds = [false; FEEDS_MAX];
-        let assets = self.exchange.assets[..usize::from(self.exchange.asset_count)].iter();
+        let listed = usize::from(self.exchange.asset_count);
+        let assets = self.exchange.assets.iter().take(listed);
         let mapped = assets.filter(|asset| asset.underlying == underlying);
         for feed in mapped
             .map(|asset| asset.feed)
