@@ -10,7 +10,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use anchor_spl::{token, token_2022};
 use ballast::error::BallastError;
 use ballast::events::AssetAdded;
-use ballast_client::args::{AssetArgs, FeedArgs, FeedChoice};
+use ballast_client::args::{AssetArgs, AssetParameters, FeedArgs, FeedChoice};
 use ballast_client::state::{Bank, Exchange, NONE};
 use ballast_client::units::q32;
 use ballast_client::{events, instructions};
@@ -55,12 +55,12 @@ fn feed(args: &mut AssetArgs) -> &mut FeedArgs {
 fn a_listed_asset_has_its_bank_vault_and_indexes() {
     let mut stage = Stage::new();
     let mint = new_mint(&mut stage, 9);
-    let args = AssetArgs {
+    let mut args = AssetArgs {
         underlying: 2,
-        deposit_cap: 11,
-        borrow_cap: 12,
         ..token_args(&stage)
     };
+    args.parameters.deposit_cap = 11;
+    args.parameters.borrow_cap = 12;
     let add = add_asset(&stage, &mint, args);
     let admin = stage.venue.admin.insecure_clone();
     let done = stage.world.send(&[add], &[&admin]).unwrap();
@@ -150,16 +150,16 @@ fn asset_and_feed_parameters_have_bounds() {
     let admin = stage.venue.admin.insecure_clone();
     #[rustfmt::skip]
     let bounds: [Bound<AssetArgs>; 10] = [
-        ("deposit haircut, initial", |a, v| a.deposit_haircut_initial_q32 = v, q32(0.02), ONE),
-        ("deposit haircut, maintenance", |a, v| a.deposit_haircut_maintenance_q32 = v, 0, q32(0.05)),
-        ("loan haircut, initial", |a, v| a.loan_haircut_initial_q32 = v, q32(0.02), 10 * ONE),
-        ("loan haircut, maintenance", |a, v| a.loan_haircut_maintenance_q32 = v, 0, q32(0.05)),
-        ("range multiplier", |a, v| a.haircut_range_multiplier_q32 = v, 0, 10 * ONE),
+        ("deposit haircut, initial", |a, v| a.parameters.deposit_haircut_initial_q32 = v, q32(0.02), ONE),
+        ("deposit haircut, maintenance", |a, v| a.parameters.deposit_haircut_maintenance_q32 = v, 0, q32(0.05)),
+        ("loan haircut, initial", |a, v| a.parameters.loan_haircut_initial_q32 = v, q32(0.02), 10 * ONE),
+        ("loan haircut, maintenance", |a, v| a.parameters.loan_haircut_maintenance_q32 = v, 0, q32(0.05)),
+        ("range multiplier", |a, v| a.parameters.haircut_range_multiplier_q32 = v, 0, 10 * ONE),
         ("kind of feed", |a, v| feed(a).kind = v as u8, 1, 2),
-        ("age", |a, v| feed(a).max_age_s = v, 1, 86_400),
-        ("confidence", |a, v| feed(a).max_confidence_q32 = v, 0, ONE),
-        ("divergence", |a, v| feed(a).max_divergence_q32 = v, 0, ONE),
-        ("half-life of the slow price", |a, v| feed(a).slow_price_half_life_s = v, 0, YEAR_S),
+        ("age", |a, v| feed(a).parameters.max_age_s = v, 1, 86_400),
+        ("confidence", |a, v| feed(a).parameters.max_confidence_q32 = v, 0, ONE),
+        ("divergence", |a, v| feed(a).parameters.max_divergence_q32 = v, 0, ONE),
+        ("half-life of the slow price", |a, v| feed(a).parameters.slow_price_half_life_s = v, 0, YEAR_S),
     ];
     let args = token_args(&stage);
     let build = |stage: &Stage, args| vec![add_asset(stage, &mint, args)];
@@ -168,7 +168,7 @@ fn asset_and_feed_parameters_have_bounds() {
     let of_feed = |feed| AssetArgs { feed, ..args };
     let comparing = |with: u8| {
         let mut args = args;
-        feed(&mut args).compare_with = with;
+        feed(&mut args).parameters.compare_with = with;
         args
     };
     let above = |index| AssetArgs {
@@ -205,23 +205,27 @@ fn the_first_asset_must_be_fit_to_count_in() {
     let exchange = stage.venue.addresses.exchange;
     stage.patch::<Exchange>(&exchange, |exchange| exchange.asset_count = 0);
     let mint = new_mint(&mut stage, 6);
+    let listed = token_args(&stage);
     let plain = AssetArgs {
-        deposit_haircut_maintenance_q32: 0,
-        deposit_haircut_initial_q32: 0,
-        loan_haircut_maintenance_q32: 0,
-        loan_haircut_initial_q32: 0,
-        haircut_range_multiplier_q32: 0,
-        ..token_args(&stage)
+        parameters: AssetParameters {
+            deposit_haircut_maintenance_q32: 0,
+            deposit_haircut_initial_q32: 0,
+            loan_haircut_maintenance_q32: 0,
+            loan_haircut_initial_q32: 0,
+            haircut_range_multiplier_q32: 0,
+            ..listed.parameters
+        },
+        ..listed
     };
     let add = add_asset(&stage, &mint, plain);
     stage.simulate(&[add], &[&admin]).unwrap();
     let changes: [fn(&mut AssetArgs); 6] = [
         |args| args.underlying = 0,
-        |args| args.deposit_haircut_maintenance_q32 = 1,
-        |args| args.deposit_haircut_initial_q32 = 1,
-        |args| args.loan_haircut_maintenance_q32 = 1,
-        |args| args.loan_haircut_initial_q32 = 1,
-        |args| args.haircut_range_multiplier_q32 = 1,
+        |args| args.parameters.deposit_haircut_maintenance_q32 = 1,
+        |args| args.parameters.deposit_haircut_initial_q32 = 1,
+        |args| args.parameters.loan_haircut_maintenance_q32 = 1,
+        |args| args.parameters.loan_haircut_initial_q32 = 1,
+        |args| args.parameters.haircut_range_multiplier_q32 = 1,
     ];
     for change in changes {
         let mut args = plain;
@@ -268,7 +272,7 @@ fn mints_with_extensions_are_refused_and_plain_ones_of_the_new_token_program_are
     account.lamports *= 10;
     stage.world.svm.set_account(mint, account).unwrap();
     let add = list(&stage);
-    let refusal = BallastError::MintExtensionsNotSupported;
+    let refusal = BallastError::MintExtensionNotSupported;
     stage.refused(&[add], &[&admin], refusal);
 }
 

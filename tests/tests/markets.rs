@@ -9,7 +9,9 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::{MarketAdded, Terms, UnderlyingAdded};
-use ballast_client::args::{CorrelationArgs, FeedChoice, MarketArgs, UnderlyingArgs};
+use ballast_client::args::{
+    CorrelationArgs, FeedChoice, MarketArgs, MarketParameters, UnderlyingArgs,
+};
 use ballast_client::state::{Exchange, Market, MarketTerms, NONE, correlation_index};
 use ballast_client::units::q32;
 use ballast_client::{events, instructions};
@@ -53,9 +55,12 @@ fn stage_with_spare_underlying() -> Stage {
 fn spare_market_args() -> MarketArgs {
     MarketArgs {
         terms: Terms::from(MarketTerms::perpetual(3)),
-        tick_size: 5,
-        order_minimum_lots: 7,
-        open_interest_cap_lots: 1_000,
+        parameters: MarketParameters {
+            tick_size: 5,
+            order_minimum_lots: 7,
+            open_interest_cap_lots: 1_000,
+            status: 0,
+        },
     }
 }
 
@@ -206,16 +211,16 @@ fn underlying_parameters_have_bounds() {
     let bounds: [Bound<UnderlyingArgs>; 12] = [
         ("lot", |a, v| a.lot_size = v, 1, 1 << 50),
         ("decimals", |a, v| a.decimals = v as u8, 0, 18),
-        ("largest range", |a, v| a.range_maximum_q32 = v, q32(0.08), RANGE_LIMIT_Q32),
-        ("smallest range", |a, v| a.range_minimum_q32 = v, 1, q32(0.35)),
-        ("volatility multiplier", |a, v| a.range_volatility_multiplier_q32 = v, 0, 10 * ONE),
-        ("confidence multiplier", |a, v| a.range_confidence_multiplier_q32 = v, 0, 100 * ONE),
-        ("half-life", |a, v| a.volatility_half_life_s = v, 60, YEAR_S),
-        ("interval", |a, v| a.volatility_interval_s = v, 1, 14_400),
+        ("largest range", |a, v| a.parameters.range_maximum_q32 = v, q32(0.08), RANGE_LIMIT_Q32),
+        ("smallest range", |a, v| a.parameters.range_minimum_q32 = v, 1, q32(0.35)),
+        ("volatility multiplier", |a, v| a.parameters.range_volatility_multiplier_q32 = v, 0, 10 * ONE),
+        ("confidence multiplier", |a, v| a.parameters.range_confidence_multiplier_q32 = v, 0, 100 * ONE),
+        ("half-life", |a, v| a.parameters.volatility_half_life_s = v, 60, YEAR_S),
+        ("interval", |a, v| a.parameters.volatility_interval_s = v, 1, 14_400),
         ("volatility", |a, v| a.initial_volatility_q32 = v, 0, 16 * ONE),
-        ("size rate", |a, v| a.size_lambda_q32 = v, 0, 10 * ONE),
-        ("size cap", |a, v| a.size_cap_q32 = v, 0, ONE),
-        ("price band", |a, v| a.price_band_q32 = v, 0, ONE),
+        ("size rate", |a, v| a.parameters.size_lambda_q32 = v, 0, 10 * ONE),
+        ("size cap", |a, v| a.parameters.size_cap_q32 = v, 0, ONE),
+        ("price band", |a, v| a.parameters.price_band_q32 = v, 0, ONE),
     ];
     let args = underlying_args(&stage);
     let build = |stage: &Stage, args| vec![add_underlying(stage, args)];
@@ -224,12 +229,9 @@ fn underlying_parameters_have_bounds() {
     let outside = BallastError::ParameterOutOfBounds;
     for size_depth in [0, 1] {
         // λ²/depth must be a number, and fit.
-        let size_lambda_q32 = 10 * ONE;
-        let args = UnderlyingArgs {
-            size_depth,
-            size_lambda_q32,
-            ..args.clone()
-        };
+        let mut args = args.clone();
+        args.parameters.size_depth = size_depth;
+        args.parameters.size_lambda_q32 = 10 * ONE;
         let add = add_underlying(&stage, args);
         stage.refused(&[add], &[&admin], outside);
     }
@@ -278,9 +280,19 @@ fn market_parameters_have_bounds() {
     let bounds: [Bound<MarketArgs>; 5] = [
         ("expiry", |a, v| a.terms.expiry = v as i64, 0, 0),
         ("strike", |a, v| a.terms.strike = v, 0, 0),
-        ("tick", |a, v| a.tick_size = v, 1, 1 << 40),
-        ("minimum", |a, v| a.order_minimum_lots = v, 1, 1 << 40),
-        ("cap", |a, v| a.open_interest_cap_lots = v, 0, 1 << 50),
+        ("tick", |a, v| a.parameters.tick_size = v, 1, 1 << 40),
+        (
+            "minimum",
+            |a, v| a.parameters.order_minimum_lots = v,
+            1,
+            1 << 40,
+        ),
+        (
+            "cap",
+            |a, v| a.parameters.open_interest_cap_lots = v,
+            0,
+            1 << 50,
+        ),
     ];
     let build = |stage: &Stage, args| vec![add_market(stage, args)];
     stage.check_bounds(&spare_market_args(), &bounds, build, &[&admin]);

@@ -16,10 +16,8 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let mut stage = Stage::new();
-        let args = FeedArgs {
-            compare_with: SOL as u8,
-            ..feed_args(1, [0xab; 32])
-        };
+        let mut args: FeedArgs = feed_args(1, [0xab; 32]);
+        args.parameters.compare_with = SOL as u8;
         let feed = list(&mut stage, 100, 9, args);
         Self { stage, feed }
     }

@@ -4,7 +4,7 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::{PriceRefused, PriceUpdated};
-use ballast_client::args::{FeedArgs, FeedChoice};
+use ballast_client::args::{FeedArgs, FeedChoice, FeedParameters};
 use ballast_client::events::decode_all;
 use ballast_client::instructions;
 use ballast_client::state::{NONE, PriceEntry};
@@ -166,11 +166,13 @@ pub fn feed_args(kind: u8, id: [u8; 32]) -> FeedArgs {
         name: ticker("TEST/USD"),
         kind,
         id,
-        max_age_s: 60,
-        max_confidence_q32: q32(0.02),
-        max_divergence_q32: q32(0.02),
-        slow_price_half_life_s: 3_600,
-        compare_with: NONE,
+        parameters: FeedParameters {
+            max_age_s: 60,
+            max_confidence_q32: q32(0.02),
+            max_divergence_q32: q32(0.02),
+            slow_price_half_life_s: 3_600,
+            compare_with: NONE,
+        },
     }
 }
 
