@@ -2,15 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::portfolio::{KindName, Portfolio};
+use super::portfolio::Portfolio;
 use ballast_risk::scenarios::{MOVES_THIRDS, SCENARIOS, VolatilityShock};
-use ballast_state::health::Report;
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use ballast_state::health::{Report, UnderlyingReport};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use serde::Serialize;
 
 /// A report with names, in units of the quote asset.
 #[derive(Clone, Debug, Serialize)]
 pub struct Named {
+    purpose: &'static str,
     equity_mark: f64,
     equity_maintenance: f64,
     equity_initial: f64,
@@ -26,7 +27,8 @@ pub struct Named {
     health_maintenance: f64,
     /// Equity over margin; nothing without margin.
     ratio: Option<f64>,
-    liquidatable: bool,
+    /// Prices and surfaces that may not count as they stand.
+    notes: Vec<String>,
     balances: Vec<NamedBalance>,
     positions: Vec<NamedPosition>,
     underlyings: Vec<NamedUnderlying>,
@@ -43,7 +45,7 @@ struct NamedBalance {
 
 #[derive(Clone, Debug, Serialize)]
 struct NamedPosition {
-    kind: KindName,
+    kind: &'static str,
     underlying: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_s: Option<u32>,
@@ -87,21 +89,26 @@ fn ratio(q32: u64) -> f64 {
     q32 as f64 / 2f64.powi(32)
 }
 
-/// A scenario in words.
-fn describe(scenario: u8) -> String {
-    let scenario = &SCENARIOS[usize::from(scenario) % SCENARIOS.len()];
+/// The worst scenario of an underlying in words; its volatility matters to options only.
+fn describe(entry: &UnderlyingReport) -> String {
+    if entry.scan_loss == 0 {
+        return "none".to_owned();
+    }
+    let scenario = &SCENARIOS[usize::from(entry.worst_scenario) % SCENARIOS.len()];
     let thirds = MOVES_THIRDS[usize::from(scenario.move_index)];
     let price = match (thirds, thirds % 3) {
-        (0, _) => "price unchanged".to_owned(),
-        (_, 0) => format!("price {:+} ranges", thirds / 3),
-        _ => format!("price {thirds:+}/3 range"),
+        (0, _) => "no move".to_owned(),
+        (-3 | 3, _) => format!("{:+} range", thirds / 3),
+        (_, 0) => format!("{:+} ranges", thirds / 3),
+        _ => format!("{thirds:+}/3 range"),
     };
     let volatility = match scenario.volatility {
-        VolatilityShock::Down => "down",
-        VolatilityShock::Unchanged => "unchanged",
-        VolatilityShock::Up => "up",
+        _ if entry.option_legs == 0 => "",
+        VolatilityShock::Down => ", vol down",
+        VolatilityShock::Unchanged => "",
+        VolatilityShock::Up => ", vol up",
     };
-    format!("{price}, volatility {volatility}")
+    format!("{price}{volatility}")
 }
 
 impl Named {
@@ -120,7 +127,7 @@ impl Named {
         let named = portfolio.positions.iter().zip(report.positions());
         let positions = named.map(|(names, position)| {
             let underlying = &portfolio.underlyings[names.underlying];
-            let is_option = matches!(names.kind, KindName::Call | KindName::Put);
+            let is_option = names.is_option();
             let forward = position.forward.get().to_num::<f64>() / 1e6 / underlying.lot;
             let mark = if is_option && names.size != 0.0 {
                 quote(position.value) / names.size
@@ -128,7 +135,7 @@ impl Named {
                 forward
             };
             NamedPosition {
-                kind: names.kind,
+                kind: names.kind_name(),
                 underlying: underlying.name.clone(),
                 expiry_s: names.expiry_s,
                 strike: names.strike,
@@ -152,7 +159,7 @@ impl Named {
                 profit: quote(entry.profit),
                 scan_loss: quote(entry.scan_loss),
                 worst_scenario: entry.worst_scenario,
-                worst: describe(entry.worst_scenario),
+                worst: describe(entry),
                 directional: quote(entry.directional),
                 residual: quote(entry.residual()),
                 size_contingency: quote(entry.size_contingency),
@@ -163,6 +170,7 @@ impl Named {
         });
         let margin = report.maintenance_margin;
         Self {
+            purpose: portfolio.purpose_name(),
             equity_mark: quote(report.equity_mark),
             equity_maintenance: quote(report.equity_maintenance),
             equity_initial: quote(report.equity_initial),
@@ -177,7 +185,11 @@ impl Named {
             health_initial: quote(report.health_initial()),
             health_maintenance: quote(report.health_maintenance()),
             ratio: (margin > 0).then(|| report.equity_maintenance as f64 / margin as f64),
-            liquidatable: report.is_liquidatable(),
+            notes: portfolio
+                .doubts
+                .iter()
+                .map(|doubt| doubt.reason.clone())
+                .collect(),
             balances: balances.collect(),
             positions: positions.collect(),
             underlyings: underlyings.collect(),
@@ -189,144 +201,169 @@ impl Named {
     /// # Errors
     /// Those of the output.
     pub fn print(&self, output: &mut impl Write) -> io::Result<()> {
-        if !self.balances.is_empty() {
-            let mut table = table(&["balance", "amount", "value", "maintenance", "initial"], 1);
-            for balance in &self.balances {
-                table.add_row([
-                    balance.asset.clone(),
-                    figure(balance.amount),
-                    money(balance.value),
-                    money(balance.maintenance),
-                    money(balance.initial),
-                ]);
-            }
-            writeln!(output, "{table}\n")?;
-        }
-        if !self.positions.is_empty() {
-            let heads = [
-                "position", "size", "mark", "implied", "value", "delta", "profit",
-            ];
-            let mut table = table(&heads, 1);
-            for position in &self.positions {
-                table.add_row([
-                    position.describe(),
-                    figure(position.size),
-                    figure(position.mark),
-                    position.volatility.map_or(String::new(), percent),
-                    money(position.value),
-                    money(position.delta),
-                    money(position.profit),
-                ]);
-            }
-            writeln!(output, "{table}\n")?;
-        }
-        if !self.underlyings.is_empty() {
-            let heads = [
-                "underlying",
-                "worst scenario",
-                "range",
-                "delta",
-                "scan loss",
-                "directional",
-                "residual",
-                "size",
-                "short options",
-            ];
-            let mut table = table(&heads, 2);
-            for entry in &self.underlyings {
-                table.add_row([
-                    entry.name.clone(),
-                    entry.worst.clone(),
-                    percent(entry.range),
-                    money(entry.delta + entry.option_delta),
-                    money(entry.scan_loss),
-                    money(entry.directional),
-                    money(entry.residual),
-                    money(entry.size_contingency),
-                    money(entry.option_contingency),
-                ]);
-            }
-            writeln!(output, "{table}\n")?;
-        }
-        self.print_totals(output)
-    }
+        let balances = self.balances.iter().map(|balance| {
+            vec![
+                balance.asset.clone(),
+                figure(balance.amount),
+                money(balance.value),
+                money(balance.maintenance),
+                money(balance.initial),
+            ]
+        });
+        let heads = ["balance", "amount", "value", "maintenance", "initial"];
+        print_table(output, &heads, 1, balances)?;
 
-    fn print_totals(&self, output: &mut impl Write) -> io::Result<()> {
-        let mut table = table(&["", "maintenance", "initial"], 1);
-        for (name, maintenance, initial) in [
+        let positions = self.positions.iter().map(|position| {
+            let volatility = position.volatility.map_or(String::new(), percent);
+            let mut row = vec![position.describe(), figure(position.size)];
+            row.extend(match position.size {
+                0.0 => [String::new(), String::new()],
+                _ => [figure(position.mark), volatility],
+            });
+            row.extend([position.value, position.delta, position.profit].map(money));
+            row
+        });
+        let heads = [
+            "position", "size", "mark", "vol", "value", "delta", "profit",
+        ];
+        print_table(output, &heads, 1, positions)?;
+
+        let underlyings = self.underlyings.iter().map(|entry| {
+            let mut row = vec![
+                entry.name.clone(),
+                percent(entry.range),
+                entry.worst.clone(),
+            ];
+            let figures = [
+                entry.delta + entry.option_delta,
+                entry.directional,
+                entry.residual,
+                entry.size_contingency,
+                entry.option_contingency,
+            ];
+            row.extend(figures.map(money));
+            row
+        });
+        let heads = [
+            "underlying",
+            "range",
+            "worst scenario",
+            "delta",
+            "directional",
+            "residual",
+            "size",
+            "short options",
+        ];
+        print_table(output, &heads, 3, underlyings)?;
+
+        let totals = [
             ("equity", self.equity_maintenance, self.equity_initial),
             ("margin", self.maintenance_margin, self.initial_margin),
             ("health", self.health_maintenance, self.health_initial),
-        ] {
-            table.add_row([name.to_owned(), money(maintenance), money(initial)]);
-        }
-        writeln!(output, "{table}\n")?;
+        ];
+        let totals = totals.map(|(name, maintenance, initial)| {
+            vec![name.to_owned(), money(maintenance), money(initial)]
+        });
+        print_table(output, &["account", "maintenance", "initial"], 1, totals)?;
+
         writeln!(
             output,
-            "margin = {:.4} × ({} directional + {} residual + {} contingencies)",
+            "maintenance margin: de-peg {:.4} × (directional {} + residual {} + contingencies {})",
             self.depeg_factor,
             money(self.directional_loss),
             money(self.residual_loss),
             money(self.contingencies),
         )?;
-        let state = match (self.liquidatable, self.health_initial < 0.0) {
-            (true, _) => "can be liquidated",
-            (false, true) => "may only reduce risk",
-            (false, false) => "may add risk",
-        };
-        match self.ratio {
-            Some(ratio) => writeln!(
-                output,
-                "equity is {} of the maintenance margin: the account {state}",
-                percent(ratio)
-            ),
-            None => writeln!(output, "no margin is needed: the account {state}"),
+        if let Some(ratio) = self.ratio {
+            writeln!(output, "equity is {} of it", percent(ratio))?;
         }
+        let (state, consequence) = if self.health_maintenance < 0.0 {
+            ("below its maintenance margin", "can be liquidated")
+        } else if self.health_initial < 0.0 {
+            ("below its initial margin", "may only reduce risk")
+        } else {
+            ("above its initial margin", "may add risk")
+        };
+        // Prices that are stale or uncertain count differently for every purpose.
+        if self.notes.is_empty() {
+            writeln!(output, "the account is {state}: it {consequence}")?;
+        } else {
+            let purpose = self.purpose.replace('_', " ");
+            writeln!(
+                output,
+                "the account is {state}, as prices count to {purpose}"
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(output, "note: {note}")?;
+        }
+        Ok(())
     }
 }
 
 impl NamedPosition {
     fn describe(&self) -> String {
-        let kind = match self.kind {
-            KindName::Perpetual => "perpetual",
-            KindName::Future => "future",
-            KindName::Call => "call",
-            KindName::Put => "put",
-        };
-        let mut text = format!("{} {kind}", self.underlying);
+        let mut text = format!("{} {}", self.underlying, self.kind);
         if let Some(strike) = self.strike {
             text.push_str(&format!(" {strike}"));
         }
-        if let Some(seconds) = self.expiry_s {
-            text.push_str(&format!(", {:.1} days", f64::from(seconds) / 86_400.0));
+        match self.expiry_s.map(f64::from) {
+            Some(seconds) if seconds < 86_400.0 => {
+                text.push_str(&format!(" {}h", to_a_tenth(seconds / 3_600.0)));
+            }
+            Some(seconds) => text.push_str(&format!(" {}d", to_a_tenth(seconds / 86_400.0))),
+            None => {}
         }
         text
     }
 }
 
-fn table(heads: &[&str], left: usize) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
-    table.set_header(heads.iter().copied());
-    for column in table.column_iter_mut().skip(left) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+fn to_a_tenth(x: f64) -> f64 {
+    (x * 10.0).round() / 10.0
 }
 
-/// Two decimals, thousands apart.
-fn money(value: f64) -> String {
-    let cents = format!("{:.2}", value.abs());
-    let (whole, part) = cents.split_once('.').unwrap_or((&cents, "00"));
-    let mut text = String::new();
+/// Prints a table, unless it has no rows; so many columns on the left are words.
+fn print_table(
+    output: &mut impl Write,
+    heads: &[&str],
+    words: usize,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
+    table.set_header(heads);
+    table.add_rows(rows);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index + 1 < heads.len() { 2 } else { 0 }));
+        if index >= words {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    match table.row_count() {
+        0 => Ok(()),
+        _ => writeln!(output, "{table}\n"),
+    }
+}
+
+/// A number with so many decimals, thousands apart.
+fn grouped(value: f64, decimals: usize) -> String {
+    let digits = format!("{:.decimals$}", value.abs());
+    let (whole, part) = digits.split_at(digits.len() - decimals - 1);
+    let is_zero = !digits.contains(|digit| ('1'..='9').contains(&digit));
+    let mut text = String::from(if value < 0.0 && !is_zero { "-" } else { "" });
     for (place, digit) in whole.chars().enumerate() {
         if place > 0 && (whole.len() - place) % 3 == 0 {
             text.push(',');
         }
         text.push(digit);
     }
-    let is_negative = value < 0.0 && cents.chars().any(|digit| ('1'..='9').contains(&digit));
-    format!("{}{text}.{part}", if is_negative { "-" } else { "" })
+    text + part
+}
+
+fn money(value: f64) -> String {
+    grouped(value, 2)
 }
 
 /// As many decimals as tell something.
@@ -334,9 +371,10 @@ fn figure(value: f64) -> String {
     let decimals = match value.abs() {
         size if size == 0.0 || size >= 100.0 => 2,
         size if size >= 1.0 => 4,
-        _ => 8,
+        size if size >= 1e-4 => 8,
+        _ => 14,
     };
-    format!("{value:.decimals$}")
+    grouped(value, decimals)
 }
 
 fn percent(fraction: f64) -> String {

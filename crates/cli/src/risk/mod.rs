@@ -5,15 +5,15 @@ pub mod portfolio;
 mod price;
 
 pub use margin::{Named, json_report};
-pub use price::{OptionRow, price};
+pub use price::{OptionFigures, price};
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use crate::input::{self, InputError};
+use crate::input::{InputError, ReadError, Source};
 use clap::Subcommand;
 
 /// The commands.
@@ -23,7 +23,8 @@ pub enum Risk {
     ///
     /// A line such as {"kind":"call","spot":100.0,"strike":110.0,"expiry_s":604800,"vol":0.8,"carry":0.0} gives
     /// {"value":…,"delta":…,"gamma":…,"vega":…,"theta":…}: Black-76 on the forward spot·(1 + carry·T), undiscounted, per unit
-    /// of the underlying; vega per 1.00 of volatility, theta per day. `carry` may be left out. The first bad line ends the run.
+    /// of the underlying; vega per 1.00 of volatility, theta per day. `carry` may be left out. The first bad line ends the run;
+    /// what was good before it is printed.
     Price {
         /// JSON lines; standard input when it is `-` or missing.
         #[arg(default_value = "-")]
@@ -31,7 +32,7 @@ pub enum Risk {
     },
     /// Margin a portfolio: a JSON file with parameters, prices, balances and positions in, the report out.
     ///
-    /// The format is described in docs/risk.md, with an example in docs/examples/portfolio.json.
+    /// docs/examples/README.md describes the format, docs/examples/portfolio.json is an example, docs/risk.md the model.
     Margin {
         /// A portfolio; standard input when it is `-` or missing.
         #[arg(default_value = "-")]
@@ -62,46 +63,49 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Io(error),
+            ReadError::Input(error) => Self::Input(error),
+        }
+    }
+}
+
 /// Runs a command.
 pub fn run(command: &Risk) -> ExitCode {
     let outcome = match command {
         Risk::Price { file } => run_price(file),
         Risk::Margin { file, json } => run_margin(file, *json),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let (reason, code) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
         // Whoever reads our output has seen enough.
-        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(Failure::Io(error)) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
         }
-        Err(Failure::Input(error)) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+        Err(Failure::Io(error)) => (error.to_string(), 1),
+        Err(Failure::Input(error)) => (error.to_string(), 2),
+    };
+    // Nobody is left to be told when this fails.
+    let _ = writeln!(io::stderr(), "error: {reason}");
+    ExitCode::from(code)
 }
 
-fn open(file: &PathBuf) -> io::Result<Box<dyn io::BufRead>> {
-    input::open(file)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
-}
-
-fn run_price(file: &PathBuf) -> Result<(), Failure> {
+fn run_price(file: &Path) -> Result<(), Failure> {
     let mut output = io::BufWriter::new(io::stdout().lock());
-    let outcome = price::price_lines(open(file)?, &mut output);
+    let outcome = price::price_lines(Source::open(file)?, &mut output);
     // What was good is printed before the error.
     output.flush()?;
     outcome
 }
 
-fn run_margin(file: &PathBuf, json: bool) -> Result<(), Failure> {
-    let text = io::read_to_string(open(file)?)?;
+fn run_margin(file: &Path, json: bool) -> Result<(), Failure> {
+    let text = Source::open(file)?.read_all()?;
     let portfolio = portfolio::Portfolio::parse(&text)?;
     let report = portfolio.assess()?;
     let named = Named::new(&portfolio, &report);
-    let mut output = io::stdout().lock();
+    let mut output = io::BufWriter::new(io::stdout().lock());
     if json {
         let report = json_report(&named);
         serde_json::to_writer_pretty(&mut output, &report).map_err(io::Error::from)?;
@@ -109,5 +113,6 @@ fn run_margin(file: &PathBuf, json: bool) -> Result<(), Failure> {
     } else {
         named.print(&mut output)?;
     }
+    output.flush()?;
     Ok(())
 }
