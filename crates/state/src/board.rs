@@ -110,6 +110,7 @@ impl PriceEntry {
         publish_time: i64,
         slot: u64,
     ) {
+        self.accumulate_settlement(feed, publish_time);
         let slow = if self.publish_time == 0 {
             price
         } else {
@@ -130,6 +131,48 @@ impl PriceEntry {
         self.confidence_ratio_q32 = price_ratio_q32(confidence, price);
         self.publish_time = publish_time;
         self.updated_slot = slot;
+    }
+}
+
+/// Time of day at which dated instruments expire, seconds after midnight UTC: 08:00.
+pub const EXPIRY_TIME_OF_DAY_S: i64 = 8 * 3_600;
+/// Length of the window before an expiry over which its settlement price is averaged, seconds.
+pub const SETTLEMENT_WINDOW_S: i64 = 1_800;
+
+/// The first expiry at or after a time, unix seconds.
+pub fn next_expiry(time: i64) -> i64 {
+    const DAY_S: i64 = 86_400;
+    let since = time.saturating_sub(EXPIRY_TIME_OF_DAY_S).rem_euclid(DAY_S);
+    time.saturating_add((DAY_S - since) % DAY_S)
+}
+
+impl PriceEntry {
+    /// Adds the price that stood until `until` (unix seconds) to the average of the settlement window it stood in. It counts as long as it
+    /// was fresh: certain, in agreement with its second source, not older than its feed allows.
+    fn accumulate_settlement(&mut self, feed: &Feed, until: i64) {
+        let from = self.publish_time;
+        let last = from.saturating_add(feed.max_age_s.min(1 << 40) as i64);
+        if from <= 0 || self.validity(feed, from) != Validity::Fresh {
+            return;
+        }
+        let expiry = next_expiry(from);
+        let start = expiry.saturating_sub(SETTLEMENT_WINDOW_S).max(from);
+        let seconds = until.min(last).min(expiry).saturating_sub(start);
+        if seconds <= 0 {
+            return;
+        }
+        if self.settlement_expiry != expiry {
+            self.settlement_expiry = expiry;
+            self.settlement_sum.set(I80F48::ZERO);
+            self.settlement_seconds = 0;
+        }
+        // At most 1,800 seconds: a price that overflows here overflows everywhere else, and then leaves the average as it is.
+        let added = self.price.get().checked_mul_int(i128::from(seconds));
+        let sum = added.and_then(|added| self.settlement_sum.get().checked_add(added));
+        if let Some(sum) = sum {
+            self.settlement_sum.set(sum);
+            self.settlement_seconds += seconds.unsigned_abs();
+        }
     }
 }
 
@@ -276,3 +319,77 @@ offsets!(Board {
     assets: 16928,
     perpetuals: 19232,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+
+    /// 08:00 UTC of a day.
+    const EXPIRY: i64 = 1_760_000_000 / 86_400 * 86_400 + EXPIRY_TIME_OF_DAY_S;
+
+    fn feed() -> Feed {
+        Feed {
+            max_age_s: 60,
+            max_confidence_q32: 1 << 26,
+            ..Feed::zeroed()
+        }
+    }
+
+    /// A price at so many seconds before the expiry.
+    fn publish(entry: &mut PriceEntry, before_s: i64, price: i64) {
+        let price = I80F48::from_num(price);
+        entry.update(&feed(), price, I80F48::ZERO, price, EXPIRY - before_s, 1);
+    }
+
+    fn average(entry: &PriceEntry) -> (f64, u64) {
+        let seconds = entry.settlement_seconds;
+        let sum: f64 = entry.settlement_sum.get().to_num();
+        (sum / seconds.max(1) as f64, seconds)
+    }
+
+    #[test]
+    fn worked_example_of_the_documentation() {
+        // 100 stands for the window's first 20 minutes, 130 for the last 10, refreshed every 30 seconds: 110 on average.
+        let mut entry = PriceEntry::zeroed();
+        for before_s in (-30..=1_860).rev().step_by(30) {
+            publish(&mut entry, before_s, if before_s > 600 { 100 } else { 130 });
+        }
+        assert_eq!(entry.settlement_expiry, EXPIRY);
+        assert_eq!(average(&entry), (110.0, 1_800));
+        // Half an hour later nothing has changed; the next day's window begins anew.
+        publish(&mut entry, -1_800, 500);
+        publish(&mut entry, -1_860, 500);
+        assert_eq!(average(&entry), (110.0, 1_800));
+        publish(&mut entry, 600 - 86_400, 70);
+        publish(&mut entry, 560 - 86_400, 80);
+        assert_eq!(entry.settlement_expiry, EXPIRY + 86_400);
+        assert_eq!(average(&entry), (70.0, 40));
+    }
+
+    #[test]
+    fn a_price_counts_only_while_it_is_fresh() {
+        let mut entry = PriceEntry::zeroed();
+        publish(&mut entry, 1_000, 100);
+        // It may be 60 seconds old: of 400 those count.
+        publish(&mut entry, 600, 200);
+        assert_eq!(average(&entry), (100.0, 60));
+        entry.divergent = 1;
+        publish(&mut entry, 580, 300);
+        assert_eq!(average(&entry), (100.0, 60));
+        entry.divergent = 0;
+        entry.confidence_ratio_q32 = 1 << 27;
+        publish(&mut entry, 560, 300);
+        assert_eq!(average(&entry), (100.0, 60));
+        publish(&mut entry, 540, 300);
+        assert_eq!(average(&entry).1, 80);
+    }
+
+    #[test]
+    fn expiries_are_at_eight_in_the_morning() {
+        assert_eq!(next_expiry(EXPIRY), EXPIRY);
+        assert_eq!(next_expiry(EXPIRY - 1), EXPIRY);
+        assert_eq!(next_expiry(EXPIRY + 1), EXPIRY + 86_400);
+        let _ = (next_expiry(i64::MAX), next_expiry(i64::MIN));
+    }
+}
