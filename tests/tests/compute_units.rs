@@ -1,14 +1,19 @@
-//! What the risk engine costs on the VM, with ceilings. Writes the figures to `target/bench/cu.json` for `cargo xtask bench`.
+//! What the risk engine and the program's instructions cost on the VM, with ceilings. Writes the figures to `target/bench/cu.json` for `cargo xtask bench`.
 
 use std::{fs, path::PathBuf};
 
+use anchor_lang::solana_program::instruction::Instruction;
 use ballast_cli::risk::portfolio::Portfolio;
-use ballast_client::state::Tagged;
+use ballast_client::state::{Side, Tagged};
 use ballast_risk::pricing::{OptionInput, OptionKind};
+use ballast_sim::{Venue, VenueConfig};
 use ballast_tests::probe::Probe;
+use ballast_tests::{SOL, Stage};
 use fixed::types::I80F48;
 use sbf_probe::engine;
 use serde_json::{Value, json};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
 
 /// One figure.
 struct Row {
@@ -164,11 +169,62 @@ fn largest_account(probe: &mut Probe) -> u64 {
     health(probe, &portfolio)
 }
 
+/// Whole instructions of the program, each in a transaction of its own, on an exchange that lends.
+fn instructions() -> Vec<Row> {
+    let mut stage = Stage::with_interest(VenueConfig::default());
+    let (owner, maker) = (stage.trader(1, 100_000.0), stage.trader(2, 100_000.0));
+    stage.fund(&maker, SOL, 1_000.0);
+    let addresses = stage.venue.addresses;
+    let (usdc, sol) = (stage.venue.mints[0], stage.venue.mints[SOL]);
+    stage.mint(&owner, 0, 1_000_000_000);
+    stage.mint(&owner, SOL, 0);
+    let mut rows = Vec::new();
+    let mut send = |stage: &mut Stage, name, instruction: Instruction, ceiling| {
+        let signs = instruction.accounts.iter().any(|meta| meta.is_signer);
+        let signers: &[&Keypair] = if signs { &[&owner] } else { &[] };
+        let done = stage.world.send(&[instruction], signers).unwrap();
+        rows.push(Row {
+            name,
+            units: done.compute_units_consumed,
+            ceiling,
+        });
+    };
+    let key = owner.pubkey();
+    let put = stage.deposit(&owner, 0, 1_000_000_000);
+    send(&mut stage, "program/deposit", put, 12_000);
+    let borrow = stage.withdraw(&owner, SOL, 10_000_000_000, true);
+    send(&mut stage, "program/withdraw_a_loan", borrow, 15_500);
+    stage.world.advance(3_600);
+    let prices = stage.prices;
+    stage.venue.set_prices(&mut stage.world, &prices).unwrap();
+    stage.world.advance(1);
+    let accrue = ballast_client::instructions::accrue_interest(&addresses, &sol);
+    send(&mut stage, "program/accrue_interest", accrue, 6_500);
+    let own = |number| addresses.margin_account(&key, number);
+    let payer = stage.world.payer.pubkey();
+    let open = ballast_client::instructions::open_account(&addresses, &key, &payer, 1);
+    send(&mut stage, "program/open_account", open, 8_500);
+    let transfer = ballast_client::instructions::transfer(
+        &addresses,
+        &usdc,
+        &own(0),
+        &own(1),
+        &key,
+        1_000_000_000,
+    );
+    send(&mut stage, "program/transfer", transfer, 11_000);
+    let price = stage.venue.price_per_lot(SOL, 200.0);
+    let order = Venue::limit(Side::Bid, price, stage.venue.lots(SOL, 1.0));
+    let place = stage.place(&owner, SOL, order);
+    send(&mut stage, "program/place_order", place, 8_500);
+    rows
+}
+
 #[test]
-fn the_engine_stays_below_its_ceilings() {
+fn costs_stay_below_their_ceilings() {
     let mut probe = Probe::new();
     let probe = &mut probe;
-    let rows = [
+    let mut rows = vec![
         Row {
             name: "risk/option_value",
             units: option_value(probe, engine::VALUE),
@@ -195,6 +251,7 @@ fn the_engine_stays_below_its_ceilings() {
             ceiling: 250_000,
         },
     ];
+    rows.extend(instructions());
     let table = rows
         .iter()
         .map(|row| json!({"name": row.name, "cu": row.units, "ceiling": row.ceiling}));

@@ -29,6 +29,21 @@ const COSTS: &[(&str, &str)] = &[
         "risk/health_largest_account",
         "health of the largest account: 16 balances, 32 options with 32 expiries on 4 underlyings",
     ),
+    ("program/deposit", "a whole transaction: deposit of cash"),
+    (
+        "program/withdraw_a_loan",
+        "withdrawal that borrows SOL against cash, with its health check",
+    ),
+    ("program/accrue_interest", "interest of an hour on SOL"),
+    ("program/open_account", "a new margin account"),
+    (
+        "program/transfer",
+        "cash to another account of an owner who owes SOL, with the health check",
+    ),
+    (
+        "program/place_order",
+        "a limit order, with the health check of its fill",
+    ),
 ];
 
 /// What the rows of criterion measure, and how many of what an iteration is.
