@@ -586,7 +586,8 @@ pub fn start_liquidation(addresses: &ExchangeAddresses, margin_account: &Pubkey)
     )
 }
 
-/// Takes a slice of a flagged account. Signer: owner or delegate of `liquidator`. `netting` are the banks and markets in
+/// Takes a slice of a flagged account. Needs [`accrue_interest`] of the quote asset before it, and of the banks among `netting`. Signer: owner or
+/// delegate of `liquidator`. `netting` are the banks and markets in
 /// which the liquidator's own holdings are opposite to the account's.
 pub fn liquidate(
     addresses: &ExchangeAddresses,

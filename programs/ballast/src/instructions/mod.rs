@@ -1,6 +1,7 @@
 //! One file per instruction, in folders by who calls.
 
 mod guards;
+mod vault;
 
 pub mod admin;
 pub mod crank;
@@ -13,3 +14,4 @@ pub use liquidation::*;
 pub use trader::*;
 
 use guards::{require_accrued, require_not_paused};
+use vault::Payment;

@@ -1,10 +1,9 @@
 use crate::error::{BallastError, Coded};
 use crate::events::FeesWithdrawn;
+use crate::instructions::Payment;
 use anchor_lang::prelude::*;
-use anchor_spl::token_interface::{
-    Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
-};
-use ballast_state::{Bank, Exchange, seeds};
+use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
+use ballast_state::{Bank, Exchange};
 
 #[derive(Accounts)]
 pub struct WithdrawFees<'info> {
@@ -57,18 +56,15 @@ impl WithdrawFees<'_> {
             destination: accounts.destination.key(),
         });
 
-        let bump = bank.bump;
         drop(bank);
-        let (exchange, mint) = (accounts.exchange.key(), accounts.mint.key());
-        let signer: &[&[u8]] = &[seeds::BANK, exchange.as_ref(), mint.as_ref(), &[bump]];
-        let transfer = TransferChecked {
-            from: accounts.vault.to_account_info(),
-            mint: accounts.mint.to_account_info(),
-            to: accounts.destination.to_account_info(),
-            authority: accounts.bank.to_account_info(),
+        let payment = Payment {
+            exchange: accounts.exchange.key(),
+            bank: &accounts.bank,
+            vault: &accounts.vault,
+            mint: &accounts.mint,
+            destination: &accounts.destination,
+            token_program: &accounts.token_program,
         };
-        let signers = [signer];
-        let context = CpiContext::new_with_signer(accounts.token_program.key(), transfer, &signers);
-        transfer_checked(context, amount, accounts.mint.decimals)
+        payment.send(amount)
     }
 }

@@ -1,13 +1,11 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Withdrawn;
-use crate::instructions::{end_if_recovered, require_accrued, require_not_paused};
+use crate::instructions::{Payment, end_if_recovered, require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
-use anchor_spl::token_interface::{
-    Mint, TokenAccount, TokenInterface, TransferChecked, transfer_checked,
-};
+use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
 use ballast_risk::Q32_ONE;
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger, seeds};
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
 /// What a new loan costs, rounded up.
 fn origination_fee(borrowed: u64, fee_q32: u64) -> Result<u64> {
@@ -49,8 +47,17 @@ pub struct Withdraw<'info> {
 
 impl Withdraw<'_> {
     pub fn handle(ctx: Context<Self>, amount: u64, allow_borrow: bool) -> Result<()> {
-        let amount = ctx.accounts.debit(amount, allow_borrow)?;
-        ctx.accounts.transfer(amount)
+        let accounts = ctx.accounts;
+        let amount = accounts.debit(amount, allow_borrow)?;
+        let payment = Payment {
+            exchange: accounts.exchange.key(),
+            bank: &accounts.bank,
+            vault: &accounts.vault,
+            mint: &accounts.mint,
+            destination: &accounts.destination,
+            token_program: &accounts.token_program,
+        };
+        payment.send(amount)
     }
 
     /// Books the withdrawal and returns its amount.
@@ -122,20 +129,5 @@ impl Withdraw<'_> {
             fee,
         });
         Ok(amount)
-    }
-
-    fn transfer(&self, amount: u64) -> Result<()> {
-        let bump = self.bank.load()?.bump;
-        let (exchange, mint) = (self.exchange.key(), self.mint.key());
-        let signer: &[&[u8]] = &[seeds::BANK, exchange.as_ref(), mint.as_ref(), &[bump]];
-        let transfer = TransferChecked {
-            from: self.vault.to_account_info(),
-            mint: self.mint.to_account_info(),
-            to: self.destination.to_account_info(),
-            authority: self.bank.to_account_info(),
-        };
-        let signers = [signer];
-        let context = CpiContext::new_with_signer(self.token_program.key(), transfer, &signers);
-        transfer_checked(context, amount, self.mint.decimals)
     }
 }
