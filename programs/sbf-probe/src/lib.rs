@@ -6,8 +6,13 @@
 
 pub mod engine;
 
+use ballast_risk::Q32_ONE;
+use ballast_risk::funding::payment;
+use ballast_risk::interest::{InterestCurve, InterestShares, Lending, accrue};
+use ballast_risk::liquidation::{Auction, auction_price};
 use ballast_risk::normal::{cdf_q32, pdf_q32};
 use ballast_risk::numbers::{decay_q32, exp_q32, ln_q32, sqrt_q32};
+use ballast_risk::volatility::next_variance_q32;
 use fixed::types::I80F48;
 
 #[cfg(all(target_os = "solana", not(feature = "no-entrypoint")))]
@@ -94,6 +99,15 @@ operations! {
     Decay = |a, b| u128::from(decay_q32(a as u64, b as u64));
     /// The normal distribution function and density of a signed Q32 number.
     Normal = |a, _| u128::from(cdf_q32(a as i64)) << 64 | u128::from(pdf_q32(a as i64));
+    /// Realised variance after one more price.
+    Variance = |a, b| next_variance_q32(a as u64, fixed(a >> 1), fixed(b >> 1), (b as u64) >> 40, (a as u64) >> 40)
+        .map_or(0, u128::from);
+    /// Digest of an accrual of interest.
+    Interest = |a, b| interest_digest(a, b);
+    /// Funding of a position between two indexes, zero when it overflows.
+    Funding = |a, b| payment(a as i64, fixed(b), fixed(a ^ b)).unwrap_or(0) as u128;
+    /// Price of an account in its auction, zero when it overflows.
+    AuctionPrice = |a, b| auction_price(&AUCTION, a as i64, b as i64, (b >> 64) as u64 % 20_000).unwrap_or(0) as u128;
     /// Sum of two doubles (as their bit patterns, like all below).
     FloatAdd = |a, b| float_bits(float(a) + float(b));
     /// Difference of two doubles.
@@ -118,6 +132,42 @@ operations! {
     Sort = |a, b| sorted_digest(a, b);
     /// Memory copied, moved, filled and compared, in lengths and at offsets taken from `b`.
     Memory = |a, b| memory_digest(a, b);
+}
+
+const AUCTION: Auction = Auction {
+    discount_start_q32: Q32_ONE / 100,
+    discount_first_q32: Q32_ONE / 7,
+    first_s: 900,
+    zero_s: 7_200,
+    premium_full_s: 10_800,
+    premium_q32: Q32_ONE / 20,
+};
+
+fn interest_digest(a: u128, b: u128) -> u128 {
+    let lending = Lending {
+        deposit_index: fixed(a >> 70),
+        borrow_index: fixed(b >> 70),
+        deposit_shares: fixed(a & u128::from(u64::MAX)),
+        borrow_shares: fixed(b & u128::from(u64::MAX)),
+    };
+    let curve = InterestCurve {
+        kinks_q32: [Q32_ONE * 7 / 10, Q32_ONE * 9 / 10],
+        rates_q32: [0, Q32_ONE * 6 / 100, Q32_ONE / 5, Q32_ONE * 3 / 2],
+    };
+    let shares = InterestShares {
+        fees_q32: Q32_ONE / 10,
+        insurance_q32: Q32_ONE / 20,
+    };
+    let Ok(accrued) = accrue(&lending, &curve, &shares, (a ^ b) as u64 >> 36) else {
+        return 0;
+    };
+    let words = [
+        accrued.deposit_index.to_bits() as u128,
+        accrued.borrow_index.to_bits() as u128,
+        u128::from(accrued.fees) << 64 | u128::from(accrued.insurance),
+        u128::from(accrued.deposits_total) << 64 | u128::from(accrued.loans_total),
+    ];
+    digest(words.map(u128::to_le_bytes).as_flattened())
 }
 
 fn fixed(bits: u128) -> I80F48 {
