@@ -7,7 +7,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast_client::args::{FillArgs, OrderArgs};
 use ballast_client::instructions;
-use ballast_client::state::{MarginAccount, Side, Tagged};
+use ballast_client::state::{MarginAccount, Side, Tagged, ledger};
 use ballast_client::units::native;
 use ballast_sim::{CodedError, Refusal, Venue, VenueConfig, World};
 use solana_keypair::Keypair;
@@ -192,6 +192,25 @@ impl Stage {
             amount,
             allow_borrow,
         )
+    }
+
+    /// Brings an asset's interest up to now.
+    pub fn accrue(&self, asset: usize) -> Instruction {
+        instructions::accrue_interest(&self.venue.addresses, &self.venue.mints[asset])
+    }
+
+    /// A balance in native units at the board's indexes, a loan negative.
+    pub fn owned(&self, account: &Pubkey, asset: usize) -> i64 {
+        let board = self.venue.board(&self.world).expect("a board");
+        let account = self
+            .world
+            .read::<MarginAccount>(account)
+            .expect("an account");
+        let indexes = board.indexes(asset as u8).expect("a listed asset");
+        let balance = account.balance(asset as u8);
+        balance.map_or(0, |balance| {
+            ledger::amount(balance, indexes).expect("a balance in range")
+        })
     }
 
     /// A trader's balance in native units; the indexes must be 1.
