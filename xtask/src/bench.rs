@@ -29,21 +29,13 @@ const COSTS: &[(&str, &str)] = &[
         "risk/health_largest_account",
         "health of the largest account: 16 balances, 32 options with 32 expiries on 4 underlyings",
     ),
-    ("program/deposit", "a whole transaction: deposit of cash"),
+    ("program/fill_order", "both sides with a full health check"),
     (
-        "program/withdraw_a_loan",
-        "withdrawal that borrows SOL against cash, with its health check",
+        "program/liquidate",
+        "a slice of a loan, cash and three perpetuals",
     ),
-    ("program/accrue_interest", "interest of an hour on SOL"),
-    ("program/open_account", "a new margin account"),
-    (
-        "program/transfer",
-        "cash to another account of an owner who owes SOL, with the health check",
-    ),
-    (
-        "program/place_order",
-        "a limit order, with the health check of its fill",
-    ),
+    ("program/refresh_prices", "four feeds"),
+    ("program/withdraw", "a loan of SOL against cash"),
 ];
 
 /// What the rows of criterion measure, and how many of what an iteration is.
