@@ -407,7 +407,7 @@ fn once_something_is_lent_time_must_be_paid_for_before_shares_change() {
 }
 
 #[test]
-fn nothing_waits_while_nothing_is_lent_but_the_first_loan() {
+fn while_nothing_is_lent_only_the_first_loan_waits() {
     let mut stage = stage();
     let owner = stage.trader(1, 1_000.0);
     let (long, short) = (stage.trader(3, 10_000.0), stage.trader(4, 10_000.0));
@@ -465,6 +465,38 @@ fn nothing_waits_while_nothing_is_lent_but_the_first_loan() {
     stage.check_books();
 }
 
+#[test]
+fn a_liquidation_waits_even_when_nothing_is_lent_for_it_may_lend() {
+    let mut stage = stage();
+    let (poor, liquidator) = (stage.trader(5, 12_000.0), stage.trader(6, 1_000_000.0));
+    stage
+        .trade(&liquidator, &poor, SOL, Side::Bid, 300.0, 200.0)
+        .unwrap();
+    stage.set_price(SOL, 165.0);
+    let (addresses, account) = (stage.venue.addresses, stage.account(&poor));
+    let start = instructions::start_liquidation(&addresses, &account);
+    stage.world.advance(1);
+    // The flag itself moves no shares.
+    stage.world.send(&[start], &[]).unwrap();
+    let slice = instructions::liquidate(
+        &addresses,
+        &stage.venue.mints[USDC],
+        &account,
+        &stage.account(&liquidator),
+        &liquidator.pubkey(),
+        &[stage.market(SOL)],
+        LiquidateArgs {
+            fraction_max_q32: 1 << 30,
+            price_max: i64::MAX,
+        },
+    );
+    assert!(bank(&stage, USDC).borrow_shares.is_zero());
+    waits(&mut stage, &slice, &[&liquidator], &[USDC]);
+    let accrue = stage.accrue(USDC);
+    stage.world.send(&[accrue, slice], &[&liquidator]).unwrap();
+    stage.check_books();
+}
+
 // A year against double precision.
 
 /// Balances and indexes of one bank in double precision, written from the documentation alone.
@@ -481,8 +513,8 @@ impl Model {
         [sum(1.0) * self.deposit, sum(-1.0) * self.borrow]
     }
 
-    /// Fees and insurance of a stretch of time.
-    fn accrue(&mut self, seconds: f64) -> [f64; 2] {
+    /// Fees, insurance and what is left for nobody after a stretch of time.
+    fn accrue(&mut self, seconds: f64) -> [f64; 3] {
         const CURVE: [(f64, f64); 4] = [(0.0, 0.0), (0.7, 0.06), (0.9, 0.2), (1.0, 1.5)];
         let [deposits, loans] = self.sums();
         let used = if loans > 0.0 {
@@ -501,7 +533,8 @@ impl Model {
         self.borrow *= 1.0 + x;
         self.deposit *= 1.0 + x * used * 0.85;
         self.shares[4] += (interest * 0.05).floor() / self.deposit;
-        [interest * 0.1, interest * 0.05]
+        let lenders = deposits * x * used * 0.85;
+        [interest * 0.1, interest * 0.05, interest * 0.85 - lenders]
     }
 
     fn amount(&self, who: usize) -> f64 {
@@ -526,8 +559,21 @@ impl Model {
 }
 
 #[test]
-fn a_year_of_irregular_accruals_matches_double_precision() {
-    let mut random = ChaCha8Rng::seed_from_u64(20);
+fn a_quiet_year_of_irregular_accruals_matches_double_precision() {
+    let borrow = a_year(20, 0.01);
+    assert!((1.02..1.3).contains(&borrow), "{borrow}");
+}
+
+#[test]
+fn a_year_of_shortage_matches_double_precision() {
+    let borrow = a_year(21, 0.3);
+    assert!(borrow > 1.5, "{borrow}");
+}
+
+/// A year of random accruals, deposits, loans and repayments. Of the withdrawals, the part `drain` takes the last token out of the
+/// vault. Returns the borrow index at the end.
+fn a_year(seed: u64, drain: f64) -> f64 {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut stage = stage();
     let traders: Vec<Keypair> = (0..4)
         .map(|n| stage.trader(10 + n, 100_000_000.0))
@@ -543,8 +589,8 @@ fn a_year_of_irregular_accruals_matches_double_precision() {
     let admin = stage.venue.admin.insecure_clone();
     let chest = stage.mint(&admin, SOL, 0);
     let fund = stage.venue.addresses.insurance_fund();
-    let (start, mut steps, mut loans, mut busy) = (stage.world.now(), 0u64, 0, 0);
-    let (mut taken, mut kept) = (0, 0);
+    let (start, mut steps, mut loans) = (stage.world.now(), 0u64, 0);
+    let (mut taken, mut kept, mut nobodys) = (0, 0, 0.0);
     while stage.world.now() < start + 365 * DAY {
         // From a second to three weeks, every order of magnitude as often.
         let gap = (21.0 * DAY as f64).powf(random.random_range(0.0..1.0)) as i64;
@@ -566,8 +612,7 @@ fn a_year_of_irregular_accruals_matches_double_precision() {
             }
             // Withdrawals first use up deposits, then borrow.
             4..9 if free > 0 => {
-                // Often the last token goes.
-                let amount = if random.random_bool(0.3) {
+                let amount = if random.random_bool(drain) {
                     free
                 } else {
                     amount.min(free)
@@ -622,17 +667,24 @@ fn a_year_of_irregular_accruals_matches_double_precision() {
         assert!(close(stage.owned(&fund, SOL) as f64, model.amount(4), rest));
         assert_eq!(bank(&stage, SOL).fees + taken, kept);
         assert_eq!(stage.world.tokens(&chest), taken);
-        let [deposits, loans] = model.sums();
-        busy += u64::from(loans > 0.9 * deposits);
         stage.check_books();
+        // Nothing is lost either: what belongs to nobody are roundings, and the lenders' part of loans beyond all deposits.
+        let now = bank(&stage, SOL);
+        let [deposits, lent] = [
+            (now.deposit_shares, growth(&stage, SOL)[0]),
+            (now.borrow_shares, growth(&stage, SOL)[1]),
+        ]
+        .map(|(shares, index)| shares.get().to_num::<f64>() * index);
+        let surplus = vault(&stage, SOL) as f64 + lent - deposits - now.fees as f64;
+        nobodys += expected[2];
+        assert!(
+            close(surplus, nobodys, rest + deposits * 1e-8),
+            "{surplus} {nobodys}"
+        );
     }
     // It was a year worth looking at.
-    println!(
-        "{steps} steps, {loans} loans, {busy} busy, {taken} taken, {:?}",
-        growth(&stage, SOL)
-    );
-    assert!(steps > 100 && loans > 20 && busy > 5 && taken > 0);
-    assert!(growth(&stage, SOL)[1] > 1.05);
+    assert!(steps > 100 && loans > 20 && taken > 0);
+    growth(&stage, SOL)[1]
 }
 
 // Rounding.
@@ -642,15 +694,21 @@ fn dust_cycles_never_profit() {
     let mut random = ChaCha8Rng::seed_from_u64(48);
     let mut stage = stage();
     lent(&mut stage, 1_000.0, 870 * TOKEN);
-    let traders: Vec<Keypair> = (0..3).map(|n| stage.trader(10 + n, 100.0)).collect();
+    let traders: Vec<Keypair> = (0..4).map(|n| stage.trader(10 + n, 100.0)).collect();
     let wallets: Vec<Pubkey> = traders
         .iter()
         .map(|key| stage.mint(key, SOL, 100_000))
         .collect();
-    let accounts: Vec<Pubkey> = traders.iter().map(|key| stage.account(key)).collect();
+    let accounts: Vec<[Pubkey; 2]> = traders
+        .iter()
+        .map(|key| [stage.account(key), sub_account(&mut stage, key, 1)])
+        .collect();
     let wealth = |stage: &Stage, who: usize| {
-        stage.world.tokens(&wallets[who]) as i64 + stage.owned(&accounts[who], SOL)
+        let owned = accounts[who].map(|account| stage.owned(&account, SOL));
+        stage.world.tokens(&wallets[who]) as i64 + owned[0] + owned[1]
     };
+    let start = stage.deposit(&traders[3], SOL, 50_000);
+    stage.world.send(&[start], &[&traders[3]]).unwrap();
     let mut cycles = 0;
     for _ in 0..10 {
         // Other indexes every time, some barely above 1 at first.
@@ -664,7 +722,7 @@ fn dust_cycles_never_profit() {
                 for _ in 0..10 {
                     let [a, b] = [0; 2].map(|_| random.random_range(5..60));
                     let pair = match who {
-                        // In and all of it out; in parts on both sides of zero; out as a loan and back.
+                        // In and all of it out; in parts on both sides of zero; out as a loan and back; to the other account and back.
                         0 => [
                             stage.deposit(key, SOL, a),
                             stage.withdraw(key, SOL, u64::MAX, false),
@@ -673,32 +731,32 @@ fn dust_cycles_never_profit() {
                             stage.deposit(key, SOL, a),
                             stage.withdraw(key, SOL, b, true),
                         ],
-                        _ => [
+                        2 => [
                             stage.withdraw(key, SOL, a, true),
                             stage.deposit(key, SOL, a),
                         ],
+                        _ => {
+                            let [first, second] = accounts[who];
+                            [([first, second], a), ([second, first], u64::MAX)]
+                                .map(|(way, amount)| transfer(&stage, key, way, SOL, amount))
+                        }
                     };
                     steps.extend(pair);
                     cycles += 1;
                 }
                 let before = wealth(&stage, who);
                 stage.world.send(&steps, &[key]).unwrap();
-                assert!(wealth(&stage, who) <= before, "trader {who}");
+                let lost = before - wealth(&stage, who);
+                // Never a gain; the loss is a unit or two for each movement at most.
+                assert!(
+                    (0..=2 * steps.len() as i64).contains(&lost),
+                    "{who} lost {lost}"
+                );
             }
         }
         stage.check_books();
     }
-    assert!(cycles >= 2_500);
-    for (who, key) in traders.iter().enumerate() {
-        // What is lost is a unit or two a cycle at most.
-        let end = wealth(&stage, who);
-        assert!((100_000 - 3 * cycles / 3..=100_000).contains(&end), "{end}");
-        let mut steps = vec![stage.deposit(key, SOL, 2_000)];
-        steps.push(stage.withdraw(key, SOL, u64::MAX, false));
-        stage.world.send(&steps, &[key]).unwrap();
-        assert!(stage.world.tokens(&wallets[who]) <= 100_000);
-    }
-    stage.check_books();
+    assert!(cycles >= 3_500);
 }
 
 #[test]
@@ -1025,7 +1083,6 @@ fn a_transfer_ends_the_receivers_liquidation_when_it_recovers() {
     stage.check_books();
 
     // Flagged and recovered by the price alone: the sender's flag ends by itself too.
-    stage.set_price(SOL, 0.5);
     stage.patch::<MarginAccount>(&account, |account| account.start_liquidation(1));
     stage.set_price(SOL, 190.0);
     let event: LiquidationEnded = send(&mut stage, &[out], &[&owner]);
