@@ -2,6 +2,7 @@
 //!
 //! Nothing here talks to a cluster: builders return instructions, views take bytes.
 
+pub mod config;
 pub mod events;
 pub mod instructions;
 pub mod units;
