@@ -222,7 +222,6 @@ fn in_no_window_does_more_than_twice_the_limit_leave() {
 }
 
 #[test]
-#[ignore = "without a limit the outflow still adds up, and a limit set later finds it above itself"]
 fn what_left_before_there_was_a_limit_does_not_count_against_it() {
     let (mut stage, owner) = depositor();
     take(&mut stage, &owner, USDC, 500_000_000_000).unwrap();
@@ -231,7 +230,6 @@ fn what_left_before_there_was_a_limit_does_not_count_against_it() {
 }
 
 #[test]
-#[ignore = "an outflow above a lowered limit comes back only at the lower limit's rate"]
 fn a_lower_limit_is_there_whole_after_one_window() {
     let (mut stage, owner) = depositor();
     set_limit(&mut stage, USDC, 100_000, DAY_S);
@@ -243,7 +241,6 @@ fn a_lower_limit_is_there_whole_after_one_window() {
 }
 
 #[test]
-#[ignore = "each return forgets its fraction of a unit"]
 fn small_withdrawals_every_second_do_not_slow_the_return_down() {
     let (mut stage, owner) = depositor();
     // 1.75 units a second.

@@ -35,8 +35,10 @@ layout! {
         pub outflow_time: i64,
         /// Net outflow that has not come back yet, native units.
         pub outflow: u64,
+        /// Part of a unit that has come back, in parts of `outflow_window_s`.
+        pub outflow_rest: u64,
         /// Room.
-        pub reserved: [u64; 14],
+        pub reserved: [u64; 13],
         /// Index of the asset in the exchange.
         pub asset: u8,
         /// Bump of the bank's address.
@@ -55,10 +57,14 @@ impl Bank {
     /// [`StateError::OutflowLimitExceeded`].
     pub fn count_outflow(&mut self, amount: u64, now: i64) -> Result<(), StateError> {
         self.refill_outflow(now);
-        self.outflow = self.outflow.saturating_add(amount);
-        if self.outflow_limit > 0 && self.outflow > self.outflow_limit {
+        if self.outflow_limit == 0 {
+            return Ok(());
+        }
+        let outflow = self.outflow.saturating_add(amount);
+        if outflow > self.outflow_limit {
             return Err(StateError::OutflowLimitExceeded);
         }
+        self.outflow = outflow;
         Ok(())
     }
 
@@ -70,18 +76,20 @@ impl Bank {
 
     /// Lets what has come back since the last time come back: the limit over the window, evenly.
     fn refill_outflow(&mut self, now: i64) {
+        // What left under a higher limit comes back within one window too.
+        self.outflow = self.outflow.min(self.outflow_limit);
+        let window = u128::from(self.outflow_window_s.max(1));
         let elapsed_s = now.saturating_sub(self.outflow_time).max(0).unsigned_abs();
-        let back = u128::from(self.outflow_limit) * u128::from(elapsed_s)
-            / u128::from(self.outflow_window_s.max(1));
-        // The fraction of a unit that is not counted yet is not forgotten: the time stays until a unit has come back.
-        if back > 0 {
-            self.outflow = self
-                .outflow
-                .saturating_sub(u64::try_from(back).unwrap_or(u64::MAX));
-            self.outflow_time = now;
-        }
-        if self.outflow == 0 || self.outflow_limit == 0 {
-            self.outflow_time = now;
+        let back = (u128::from(self.outflow_limit) * u128::from(elapsed_s))
+            .saturating_add(self.outflow_rest.into());
+        self.outflow_time = self.outflow_time.max(now);
+        if back / window >= u128::from(self.outflow) {
+            self.outflow = 0;
+            self.outflow_rest = 0;
+        } else {
+            // Below the outflow, and below the window.
+            self.outflow -= (back / window) as u64;
+            self.outflow_rest = (back % window) as u64;
         }
     }
 

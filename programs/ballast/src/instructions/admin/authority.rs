@@ -69,6 +69,12 @@ impl AcceptAuthority<'_> {
         require_keys_eq!(*pending, authority, BallastError::NotProposed);
         *pending = Pubkey::default();
         *role.present(&mut exchange) = authority;
+        if role == Role::Admin {
+            // What the former admin proposed is not the new one's word.
+            for role in [Role::Risk, Role::Guardian] {
+                *role.pending(&mut exchange) = Pubkey::default();
+            }
+        }
         emit!(AuthorityAccepted {
             exchange: ctx.accounts.exchange.key(),
             role: role as u8,

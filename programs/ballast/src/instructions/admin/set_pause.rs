@@ -18,8 +18,8 @@ pub struct SetPause<'info> {
 }
 
 impl SetPause<'_> {
-    /// Pauses instructions (one bit each) for so many seconds. The guardian may also shorten a pause or widen it while it lasts, but not
-    /// prolong it, and begins another one only after a gap; only the admin may lift one early by pausing nothing.
+    /// Pauses instructions (one bit each) for so many seconds. While a pause lasts the guardian may widen it, shorten it or end it, but not
+    /// prolong it nor take an instruction out, and begins another one only after a gap. The admin may do anything within the longest pause.
     pub fn handle(ctx: Context<Self>, instructions: u64, seconds: u64) -> Result<()> {
         let mut exchange = ctx.accounts.exchange.load_mut()?;
         let authority = ctx.accounts.authority.key();
