@@ -1,4 +1,5 @@
 //! What the `ballast` command does, for its binary and for tests.
 
+pub mod exchange;
 pub mod input;
 pub mod risk;

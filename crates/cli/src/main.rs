@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ballast_cli::exchange::{self, Exchange};
 use ballast_cli::risk::{self, Risk};
 use clap::{Parser, Subcommand};
 
@@ -18,6 +19,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Deploy and configure an exchange.
+    #[command(subcommand)]
+    Exchange(Exchange),
     /// Price options and margin portfolios from files or standard input, by the engine of the on-chain program.
     #[command(subcommand)]
     Risk(Risk),
@@ -25,6 +29,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Exchange(command) => exchange::run(&command),
         Command::Risk(command) => risk::run(&command),
     }
 }
