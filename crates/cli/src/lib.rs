@@ -1,5 +1,6 @@
 //! What the `ballast` command does, for its binary and for tests.
 
+#[cfg(feature = "cluster")]
 pub mod exchange;
 pub mod input;
 pub mod risk;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "cluster")]
 use ballast_cli::exchange::{self, Exchange};
 use ballast_cli::risk::{self, Risk};
 use clap::{Parser, Subcommand};
@@ -20,6 +21,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Deploy and configure an exchange.
+    #[cfg(feature = "cluster")]
     #[command(subcommand)]
     Exchange(Exchange),
     /// Price options and margin portfolios from files or standard input, by the engine of the on-chain program.
@@ -29,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        #[cfg(feature = "cluster")]
         Command::Exchange(command) => exchange::run(&command),
         Command::Risk(command) => risk::run(&command),
     }
