@@ -70,7 +70,14 @@ pub fn bench(workspace: &Workspace) -> Result<()> {
     .args(["--", "--nocapture"]))?;
     run(&mut in_workspace(
         workspace,
-        &["bench", "-p", "ballast-cli", "--no-default-features", "--bench", "margin"],
+        &[
+            "bench",
+            "-p",
+            "ballast-cli",
+            "--no-default-features",
+            "--bench",
+            "margin",
+        ],
     ))?;
     let page = page(&workspace.target)?;
     let path = workspace.path("docs/performance.md");
