@@ -4,17 +4,18 @@ use ballast_sim::demo::{Options, check, run};
 use ballast_sim::path::PricePath;
 
 /// Ceilings of compute units, each beside the most that the demo has measured with 200 accounts.
-const CEILINGS: [(&str, u64); 10] = [
-    ("CloseAccount", 2_000),      // 1,612
-    ("Deposit", 12_000),          // 9,650
-    ("FillOrder", 55_000),        // 48,076
-    ("Liquidate", 72_000),        // 62,837
-    ("OpenAccount", 25_000),      // 17,013, which grows with the search for a bump
-    ("PlaceOrder", 20_000),       // 15,222
-    ("RefreshPrices", 30_000),    // 21,499 for four feeds
-    ("SettlePnl", 6_000),         // 4,784
-    ("StartLiquidation", 16_000), // 12,967
-    ("Withdraw", 20_000),         // 16,183
+const CEILINGS: [(&str, u64); 11] = [
+    ("AccrueInterest", 7_600),    // 6,237
+    ("CloseAccount", 2_000),      // 1,657
+    ("Deposit", 12_000),          // 9,894
+    ("FillOrder", 40_000),        // 31,971
+    ("Liquidate", 58_000),        // 47,995
+    ("OpenAccount", 25_000),      // 15,768, which grows with the search for a bump
+    ("PlaceOrder", 14_000),       // 10,852
+    ("RefreshPrices", 26_000),    // 20,530 for four feeds
+    ("SettlePnl", 6_000),         // 4,915
+    ("StartLiquidation", 11_000), // 8,908
+    ("Withdraw", 17_500),         // 14,127
 ];
 
 fn options(seed: u64) -> Options {
