@@ -21,7 +21,7 @@ module.exports = async (provider: { connection: { rpcEndpoint: string } }) => {
   const config = path.join(__dirname, `${cluster}.toml`);
   const { status, error } = spawnSync(
     "cargo",
-    ["run", "--quiet", "-p", "ballast-cli", "--", "exchange", "apply", "--config", config, "--url", url]
+    ["run", "-p", "ballast-cli", "--", "exchange", "apply", "--config", config, "--url", url]
       .concat(["--keypair", wallet], optional, dryRun),
     { stdio: "inherit", cwd: path.join(__dirname, "..") },
   );
