@@ -2,6 +2,8 @@
 
 use std::{env, path::PathBuf};
 
+use ballast_client::state::health::View;
+use ballast_client::state::{MarginAccount, Tagged};
 use litesvm::LiteSVM;
 use sbf_probe::engine;
 use solana_account::Account;
@@ -93,16 +95,17 @@ impl Probe {
         })
     }
 
-    /// Assesses a margin account there: the outcome's digest and the compute units of the assessment alone. `accounts` are the whole data
-    /// of exchange, board and margin account; `purpose` a number in [`engine::PURPOSES`].
+    /// Assesses a margin account there: the outcome's digest and the compute units of the assessment alone. `purpose` is a number in
+    /// [`engine::PURPOSES`].
     ///
     /// # Panics
     /// If the program fails.
-    pub fn health(&mut self, accounts: [&[u8]; 3], purpose: u8, now: i64) -> (u64, u64) {
+    pub fn health(&mut self, view: &View, account: &MarginAccount, purpose: u8) -> (u64, u64) {
+        let accounts = [data(view.exchange), data(view.board), data(account)];
         for (address, data) in self.accounts.iter().zip(accounts) {
             let account = Account {
                 lamports: 1_000_000_000,
-                data: data.to_vec(),
+                data,
                 owner: self.program,
                 ..Account::default()
             };
@@ -112,13 +115,18 @@ impl Probe {
             .accounts
             .map(|address| AccountMeta::new_readonly(address, false));
         let mut data = vec![engine::HEALTH, purpose];
-        data.extend(now.to_le_bytes());
+        data.extend(view.now.to_le_bytes());
         let answer = self
             .send(&data, 8, metas.to_vec())
             .unwrap_or_else(|failure| panic!("{failure}"));
         let digest = answer.bytes.as_slice().try_into().unwrap();
         (u64::from_le_bytes(digest), answer.metered_units)
     }
+}
+
+/// A whole account: its tag and its struct.
+fn data<T: Tagged>(account: &T) -> Vec<u8> {
+    [T::TAG, bytemuck::bytes_of(account)].concat()
 }
 
 /// The units between the second and the third entry of the log, without those between the first and the second.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use ballast_cli::risk::portfolio::Portfolio;
 use ballast_client::args::{AssetParameters, CorrelationArgs, LiquidateArgs, Role};
 use ballast_client::instructions;
-use ballast_client::state::{Side, Tagged};
+use ballast_client::state::Side;
 use ballast_risk::Q32_ONE;
 use ballast_risk::pricing::{OptionInput, OptionKind};
 use ballast_sim::{Venue, VenueConfig};
@@ -93,16 +93,8 @@ fn portfolio(count: usize, balances: Value, positions: Vec<Value>) -> Portfolio 
 }
 
 fn health(probe: &mut Probe, portfolio: &Portfolio) -> u64 {
-    fn data<T: Tagged>(account: &T) -> Vec<u8> {
-        [T::TAG, bytemuck::bytes_of(account)].concat()
-    }
     let report = portfolio.assess().unwrap();
-    let accounts = [
-        data(&*portfolio.exchange),
-        data(&*portfolio.board),
-        data(&*portfolio.account),
-    ];
-    let (digest, units) = probe.health(accounts.each_ref().map(Vec::as_slice), 0, portfolio.now);
+    let (digest, units) = probe.health(&portfolio.view(), &portfolio.account, 0);
     assert_eq!(digest, engine::digest(Ok(&report)));
     units
 }

@@ -3,8 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use ballast_cli::risk::portfolio::Portfolio;
-use ballast_client::state::Tagged;
-use ballast_client::state::health::{Report, View};
+use ballast_client::state::health::Report;
 use ballast_risk::pricing::{OptionInput, OptionKind};
 use ballast_tests::probe::Probe;
 use fixed::types::I80F48;
@@ -12,10 +11,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sbf_probe::engine;
 use serde_json::Value;
-
-fn account_data<T: Tagged>(account: &T) -> Vec<u8> {
-    [T::TAG, bytemuck::bytes_of(account)].concat()
-}
 
 /// Any bits at all, and a range in which figures are ordinary.
 fn random_option(random: &mut ChaCha8Rng) -> OptionInput {
@@ -90,25 +85,12 @@ fn reports_have_the_same_bits() {
                 _ => {}
             }
         }
-        let view = View {
-            exchange: &portfolio.exchange,
-            board: &portfolio.board,
-            now: portfolio.now,
-        };
+        let view = portfolio.view();
         let mut report = Report::boxed();
         let outcome = view.assess(&portfolio.account, portfolio.purpose, &mut report);
         margined += u32::from(outcome.is_ok());
         let on_host = engine::digest(outcome.map(|()| &*report));
-        let accounts = [
-            account_data(&*portfolio.exchange),
-            account_data(&*portfolio.board),
-            account_data(&*portfolio.account),
-        ];
-        let (on_vm, _) = probe.health(
-            accounts.each_ref().map(Vec::as_slice),
-            number as u8,
-            portfolio.now,
-        );
+        let (on_vm, _) = probe.health(&view, &portfolio.account, number as u8);
         assert_eq!(on_vm, on_host, "portfolio {index}: {outcome:?}");
     }
     assert!(margined > 300, "only {margined} portfolios have figures");

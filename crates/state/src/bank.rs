@@ -93,8 +93,8 @@ impl Bank {
         }
     }
 
-    /// Brings the interest of this bank up to `now` (unix seconds): the indexes on the board, the exchange's fees, and what the insurance
-    /// fund gets, which is returned and is not booked yet.
+    /// Brings the interest of this bank up to `now` (unix seconds): the indexes on the board and the exchange's fees. Returned is what the
+    /// insurance fund gets; the caller books it, and the total of deposits on the board after it.
     ///
     /// # Errors
     /// [`StateError::Overflow`].
@@ -119,7 +119,7 @@ impl Bank {
         )?;
         indexes.deposit.set(accrued.deposit_index);
         indexes.borrow.set(accrued.borrow_index);
-        indexes.deposits_total = accrued.deposits_total;
+
         indexes.loans_total = accrued.loans_total;
         indexes.accrued_at = now.max(indexes.accrued_at);
         self.fees = self

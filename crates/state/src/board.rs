@@ -5,7 +5,7 @@ use crate::{
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
-use ballast_risk::numbers::sqrt_q32;
+use ballast_risk::numbers::{mul_price_int, sqrt_q32};
 use ballast_risk::surface::Surface;
 use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
 use fixed::types::I80F48;
@@ -79,9 +79,7 @@ impl PriceEntry {
     pub fn validity(&self, feed: &Feed, now: i64) -> Validity {
         if self.publish_time <= 0 || self.price.get().to_bits() <= 0 {
             Validity::NeverSet
-        } else if now.saturating_sub(self.publish_time) > feed.max_age_s.min(1 << 40) as i64
-            || self.divergent != 0
-        {
+        } else if now.saturating_sub(self.publish_time) > feed.age_max_s() || self.divergent != 0 {
             Validity::Stale
         } else if self.confidence_ratio_q32 > feed.max_confidence_q32 {
             Validity::Wide
@@ -93,7 +91,7 @@ impl PriceEntry {
     /// Marks it as apart from, or in agreement with, its second source. A source that cannot be used says nothing.
     pub fn compare(&mut self, feed: &Feed, other: &PriceEntry, other_feed: &Feed, now: i64) {
         let usable = other.publish_time > 0
-            && now.saturating_sub(other.publish_time) <= other_feed.max_age_s.min(1 << 40) as i64;
+            && now.saturating_sub(other.publish_time) <= other_feed.age_max_s();
         let (price, reference) = (self.price.get(), other.price.get());
         let apart = usable
             && price_ratio_q32((price - reference).abs(), reference) > feed.max_divergence_q32;
@@ -151,7 +149,7 @@ impl PriceEntry {
     /// was fresh: certain, in agreement with its second source, not older than its feed allows.
     fn accumulate_settlement(&mut self, feed: &Feed, until: i64) {
         let from = self.publish_time;
-        let last = from.saturating_add(feed.max_age_s.min(1 << 40) as i64);
+        let last = from.saturating_add(feed.age_max_s());
         if from <= 0 || self.validity(feed, from) != Validity::Fresh {
             return;
         }
@@ -167,11 +165,12 @@ impl PriceEntry {
             self.settlement_seconds = 0;
         }
         // At most 1,800 seconds: a price that overflows here overflows everywhere else, and then leaves the average as it is.
-        let added = self.price.get().checked_mul_int(i128::from(seconds));
+        let seconds = seconds.unsigned_abs();
+        let added = mul_price_int(self.price.get(), seconds).ok();
         let sum = added.and_then(|added| self.settlement_sum.get().checked_add(added));
         if let Some(sum) = sum {
             self.settlement_sum.set(sum);
-            self.settlement_seconds += seconds.unsigned_abs();
+            self.settlement_seconds += seconds;
         }
     }
 }

@@ -371,6 +371,11 @@ layout! {
 }
 
 impl Feed {
+    /// Oldest price that counts as fresh, seconds, so bounded that times can be added to it.
+    pub fn age_max_s(&self) -> i64 {
+        self.max_age_s.min(1 << 40) as i64
+    }
+
     /// The source, or `None` for a byte that no source has.
     pub fn kind(&self) -> Option<FeedKind> {
         match self.kind {

@@ -1,6 +1,6 @@
 //! Movements of deposits and loans. Every rounding is in the bank's favour, and totals always equal the sum of shares.
 
-use crate::{AssetIndexes, Balance, Bank, StateError};
+use crate::{AssetIndexes, Balance, Bank, MarginAccount, StateError};
 use ballast_risk::numbers::{mul_i80f48_ceil, mul_i80f48_floor, whole_product};
 use fixed::types::I80F48;
 
@@ -17,6 +17,21 @@ pub fn amount(balance: &Balance, indexes: &AssetIndexes) -> Result<i64, StateErr
         let (whole, exact) = whole_product(owed, indexes.borrow.get())?;
         let owed = whole.checked_add(i64::from(!exact));
         Ok(-owed.ok_or(StateError::Overflow)?)
+    }
+}
+
+/// Native units that an account has deposited of an asset, rounded down; 0 for a loan.
+///
+/// # Errors
+/// [`StateError::Overflow`].
+pub fn deposit(
+    account: &MarginAccount,
+    asset: u8,
+    indexes: &AssetIndexes,
+) -> Result<u64, StateError> {
+    match account.balance(asset) {
+        Some(balance) => Ok(amount(balance, indexes)?.max(0).unsigned_abs()),
+        None => Ok(0),
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::{Purpose, Report, View};
 use crate::{Bank, Board, Exchange, FEEDS_MAX, MarginAccount, MarketTerms, StateError, ledger};
-use ballast_risk::numbers::mul_i80f48_floor;
+use ballast_risk::numbers::{mul_price_q32_floor, product_q32};
 use bytemuck::Zeroable;
 use fixed::types::I80F48;
 
@@ -76,7 +76,6 @@ impl<'a> WhatIf<'a> {
     /// # Errors
     /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
     pub fn move_price(&mut self, underlying: u8, factor_q32: u64) -> Result<(), StateError> {
-        let factor = I80F48::from_bits(i128::from(factor_q32) << 16);
         let mut feeds = [false; FEEDS_MAX];
         let listed = usize::from(self.exchange.asset_count);
         let assets = self.exchange.assets.iter().take(listed);
@@ -97,7 +96,7 @@ impl<'a> WhatIf<'a> {
             .filter(|(_, is)| *is)
         {
             for value in [&mut entry.price, &mut entry.confidence] {
-                value.set(mul_i80f48_floor(value.get(), factor)?);
+                value.set(mul_price_q32_floor(value.get(), factor_q32)?);
             }
         }
         Ok(())
@@ -115,7 +114,7 @@ impl<'a> WhatIf<'a> {
         self.exchange.underlying(underlying)?;
         let state = &mut self.board.underlyings[usize::from(underlying)];
         for level in &mut state.atm_volatility_q32 {
-            *level = scaled(*level, factor_q32);
+            *level = product_q32(*level, factor_q32);
         }
         Ok(())
     }
@@ -131,7 +130,7 @@ impl<'a> WhatIf<'a> {
     ) -> Result<(), StateError> {
         self.exchange.underlying(underlying)?;
         let state = &mut self.board.underlyings[usize::from(underlying)];
-        state.volatility_q32 = scaled(state.volatility_q32, factor_q32);
+        state.volatility_q32 = product_q32(state.volatility_q32, factor_q32);
         Ok(())
     }
 
@@ -168,8 +167,4 @@ impl<'a> WhatIf<'a> {
         view.assess(&self.account, purpose, &mut report)?;
         Ok(report)
     }
-}
-
-fn scaled(value: u64, factor_q32: u64) -> u64 {
-    u64::try_from((u128::from(value) * u128::from(factor_q32)) >> 32).unwrap_or(u64::MAX)
 }

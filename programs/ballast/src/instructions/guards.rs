@@ -1,9 +1,9 @@
-//! Checks that several instructions begin with.
+//! Checks that several instructions share.
 
 use crate::error::{BallastError, Coded};
 use anchor_lang::prelude::*;
-use ballast_state::health::View;
-use ballast_state::{Bank, Exchange, Pausable};
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{Bank, Exchange, MarginAccount, Pausable};
 
 /// Requires that the instruction is not paused.
 pub(super) fn require_not_paused(
@@ -23,5 +23,19 @@ pub(super) fn require_accrued(view: &View, bank: &Bank, lends: bool) -> Result<(
         bank.is_accrued(asset, indexes, view.now, lends),
         BallastError::AccrueInterestFirst
     );
+    Ok(())
+}
+
+/// Requires initial margin of an account from which something has left. Who owes nothing may always leave, whatever the state of the
+/// prices.
+pub(super) fn require_margin_to_leave(
+    view: &View,
+    account: &MarginAccount,
+    report: &mut Report,
+) -> Result<()> {
+    if account.has_obligations() {
+        view.assess(account, Purpose::AddRisk, report).coded()?;
+        require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
+    }
     Ok(())
 }

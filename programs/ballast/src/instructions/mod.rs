@@ -13,5 +13,5 @@ pub use crank::*;
 pub use liquidation::*;
 pub use trader::*;
 
-use guards::{require_accrued, require_not_paused};
+use guards::{require_accrued, require_margin_to_leave, require_not_paused};
 use vault::Payment;

@@ -251,14 +251,8 @@ fn rounding_allowance(view: &View, account: &MarginAccount) -> Result<i64> {
 }
 
 fn fund_cash(view: &View, fund: &MarginAccount) -> Result<u64> {
-    let Some(balance) = fund.balance(QUOTE_ASSET) else {
-        return Ok(0);
-    };
     let indexes = view.board.indexes(QUOTE_ASSET).coded()?;
-    Ok(ledger::amount(balance, indexes)
-        .coded()?
-        .max(0)
-        .unsigned_abs())
+    ledger::deposit(fund, QUOTE_ASSET, indexes).coded()
 }
 
 /// Splits the money for a slice worth `value` at marks. Had every part been divisible, `value` would be the fraction of

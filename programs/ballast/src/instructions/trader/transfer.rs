@@ -1,8 +1,10 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Transferred;
-use crate::instructions::{end_if_recovered, require_accrued, require_not_paused};
+use crate::instructions::{
+    end_if_recovered, require_accrued, require_margin_to_leave, require_not_paused,
+};
 use anchor_lang::prelude::*;
-use ballast_state::health::{Purpose, Report, View};
+use ballast_state::health::{Report, View};
 use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
 #[derive(Accounts)]
@@ -59,10 +61,7 @@ impl Transfer<'_> {
         let received = to.balance_mut(asset).coded()?;
         ledger::credit(received, &mut bank, indexes, amount).coded()?;
 
-        if from.has_obligations() {
-            view.assess(&from, Purpose::AddRisk, &mut report).coded()?;
-            require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
-        }
+        require_margin_to_leave(&view, &from, &mut report)?;
         end_if_recovered(&view, &mut to, &accounts.to.key(), &mut report);
         emit!(Transferred {
             from: accounts.from.key(),

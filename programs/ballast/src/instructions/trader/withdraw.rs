@@ -1,10 +1,12 @@
 use crate::error::{BallastError, Coded};
 use crate::events::Withdrawn;
-use crate::instructions::{Payment, end_if_recovered, require_accrued, require_not_paused};
+use crate::instructions::{
+    Payment, end_if_recovered, require_accrued, require_margin_to_leave, require_not_paused,
+};
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
 use ballast_risk::Q32_ONE;
-use ballast_state::health::{Purpose, Report, View};
+use ballast_state::health::{Report, View};
 use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
 /// What a new loan costs, rounded up.
@@ -79,13 +81,7 @@ impl Withdraw<'_> {
         let asset = bank.asset;
         let indexes = board.indexes(asset).coded()?;
         let listed = exchange.asset(asset).coded()?;
-        let deposit = match account.balance(asset) {
-            Some(balance) => ledger::amount(balance, indexes)
-                .coded()?
-                .max(0)
-                .unsigned_abs(),
-            None => 0,
-        };
+        let deposit = ledger::deposit(&account, asset, indexes).coded()?;
         let amount = if amount == u64::MAX { deposit } else { amount };
         require_gt!(amount, 0, BallastError::ZeroAmount);
         let borrowed = amount.saturating_sub(deposit);
@@ -115,12 +111,7 @@ impl Withdraw<'_> {
             require_gte!(bank.borrow_cap, loans, BallastError::BorrowCapExceeded);
         }
 
-        // Who owes nothing may always leave, whatever the state of the prices.
-        if account.has_obligations() {
-            view.assess(&account, Purpose::AddRisk, &mut report)
-                .coded()?;
-            require_gte!(report.health_initial(), 0, BallastError::BelowInitialMargin);
-        }
+        require_margin_to_leave(&view, &account, &mut report)?;
         emit!(Withdrawn {
             margin_account: self.margin_account.key(),
             asset,
