@@ -8,7 +8,7 @@ use anchor_lang::error::ErrorCode;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::{OrderCancelled, OrderPlaced};
-use ballast_client::args::OrderArgs;
+use ballast_client::args::{OrderArgs, OrderType};
 use ballast_client::state::health::{Purpose, Report, View};
 use ballast_client::state::{Board, MarginAccount, Market, MarketTerms, Order, Position, Side};
 use ballast_client::{events, instructions};
@@ -89,6 +89,7 @@ fn an_order_rests_as_it_was_placed_until_it_is_cancelled() {
         client_id: 0xfeed,
         expires_at: stage.world.now() as u32 + 1,
         reduce_only: false,
+        order_type: OrderType::Limit,
     };
     let place = stage.place(&owner, SOL, args);
     let done = stage.world.send(&[place], &[&owner]).unwrap();

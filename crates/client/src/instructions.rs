@@ -8,8 +8,8 @@ use anchor_lang::{InstructionData, ToAccountMetas, system_program};
 use anchor_spl::token;
 use ballast::instructions::{
     AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, FillArgs,
-    InitExchangeArgs, LiquidateArgs, MarketArgs, MarketParameters, OrderArgs, Role, UnderlyingArgs,
-    UnderlyingParameters,
+    InitExchangeArgs, LiquidateArgs, MarketArgs, MarketParameters, OrderArgs, OrderFilter, Role,
+    SurfaceArgs, UnderlyingArgs, UnderlyingParameters,
 };
 use ballast::{accounts, instruction};
 use ballast_state::{Board, Exchange, MarketTerms, seeds};
@@ -372,6 +372,132 @@ pub fn settle_pnl(
     )
 }
 
+/// Lists an option series on the grid. Signer: creator, who pays the rent.
+pub fn list_series(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    creator: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::ListSeries {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            market: addresses.market(terms),
+            creator: *creator,
+            system_program: system_program::ID,
+        },
+        instruction::ListSeries {
+            terms: (*terms).into(),
+        },
+    )
+}
+
+/// Posts a volatility surface. Signer: the underlying's surface authority.
+pub fn post_surface(
+    addresses: &ExchangeAddresses,
+    authority: &Pubkey,
+    args: SurfaceArgs,
+) -> Instruction {
+    build(
+        accounts::PostSurface {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            authority: *authority,
+        },
+        instruction::PostSurface { args },
+    )
+}
+
+/// Sets the funding rate of the perpetual on an underlying. No signer.
+pub fn update_funding(addresses: &ExchangeAddresses, underlying: u8) -> Instruction {
+    build(
+        accounts::UpdateFunding {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            market: addresses.market(&MarketTerms::perpetual(underlying)),
+        },
+        instruction::UpdateFunding {},
+    )
+}
+
+/// Removes an order that cannot trade any more. No signer.
+pub fn prune_order(
+    addresses: &ExchangeAddresses,
+    margin_account: &Pubkey,
+    order_id: u64,
+) -> Instruction {
+    build(
+        accounts::PruneOrder {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            margin_account: *margin_account,
+        },
+        instruction::PruneOrder { order_id },
+    )
+}
+
+/// Gives an expired market its settlement price. No signer.
+pub fn finalize_settlement(addresses: &ExchangeAddresses, terms: &MarketTerms) -> Instruction {
+    build(
+        accounts::FinalizeSettlement {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            market: addresses.market(terms),
+        },
+        instruction::FinalizeSettlement {},
+    )
+}
+
+/// Turns an account's lots of a settled market into quote; [`settle_pnl`] after it moves that into cash. No signer.
+pub fn settle_position(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    margin_account: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::SettlePosition {
+            exchange: addresses.exchange,
+            market: addresses.market(terms),
+            margin_account: *margin_account,
+        },
+        instruction::SettlePosition {},
+    )
+}
+
+/// Moves a market's fees to the bank of the quote asset. No signer.
+pub fn collect_fees(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    quote_mint: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::CollectFees {
+            exchange: addresses.exchange,
+            market: addresses.market(terms),
+            quote_bank: addresses.bank(quote_mint),
+        },
+        instruction::CollectFees {},
+    )
+}
+
+/// Closes a settled market in which nothing is left; `creator` is who paid the rent and gets it back. No signer.
+pub fn close_market(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    creator: &Pubkey,
+    quote_mint: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::CloseMarket {
+            exchange: addresses.exchange,
+            market: addresses.market(terms),
+            creator: *creator,
+            quote_bank: addresses.bank(quote_mint),
+        },
+        instruction::CloseMarket {},
+    )
+}
+
 /// Opens a margin account. Signers: owner, payer.
 pub fn open_account(
     addresses: &ExchangeAddresses,
@@ -548,6 +674,41 @@ pub fn cancel_order(margin_account: &Pubkey, trader: &Pubkey, order_id: u64) -> 
         },
         instruction::CancelOrder { order_id },
     )
+}
+
+/// Takes all resting orders back that fit a filter. Signer: owner or delegate.
+pub fn cancel_all(margin_account: &Pubkey, trader: &Pubkey, filter: OrderFilter) -> Instruction {
+    build(
+        accounts::CancelAll {
+            margin_account: *margin_account,
+            trader: *trader,
+        },
+        instruction::CancelAll { filter },
+    )
+}
+
+/// Trades with makers' resting orders, each given by the margin account and the number of the order, in this sequence. Signer: owner or
+/// delegate of `margin_account`.
+pub fn place_and_fill(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    margin_account: &Pubkey,
+    trader: &Pubkey,
+    args: OrderArgs,
+    makers: &[(Pubkey, u64)],
+) -> Instruction {
+    let (keys, maker_orders): (Vec<Pubkey>, Vec<u64>) = makers.iter().copied().unzip();
+    let place = build(
+        accounts::PlaceAndFill {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            market: addresses.market(terms),
+            margin_account: *margin_account,
+            trader: *trader,
+        },
+        instruction::PlaceAndFill { args, maker_orders },
+    );
+    with_remaining(place, &keys, true)
 }
 
 /// Fills two crossing orders. Signer: filler, who gets a share of the fees in `filler_account` when it is given.

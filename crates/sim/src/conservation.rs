@@ -2,24 +2,27 @@
 
 use crate::{Venue, World};
 use anyhow::Result;
-use ballast_client::state::{MarginAccount, Market, ledger};
+use ballast_client::state::health::View;
+use ballast_client::state::{MarginAccount, Market, MarketKind, ledger};
 use fixed::types::I80F48;
 
 /// Everything that does not add up, each in a sentence. An empty list is what must come out.
 ///
-/// Per market: the sum of lots is 0; open interest is the sum of long lots; the sum of quote and fees is the settlement
-/// pool. Per bank: the sums of shares are the totals; vault tokens and loans cover deposits, settlement pools and fees.
+/// Per market: the sum of lots is 0; open interest is the sum of long lots, debts that of negative quote; the sum of quote (funding up to now
+/// included) and fees is the settlement pool, to the unit in dated markets; in a perpetual each payment of funding may leave less than one
+/// unit more in the pool. Per bank: the sums of shares are the totals; vault tokens and loans cover deposits, settlement pools and fees.
 ///
 /// # Errors
 /// When an account of the exchange cannot be read.
 pub fn violations(world: &World, venue: &Venue) -> Result<Vec<String>> {
     let accounts = margin_accounts(world, venue);
     let mut found = Vec::new();
-    for index in 1..venue.config.assets.len() {
-        check_market(world, venue, index, &accounts, &mut found)?;
+    let markets = markets(world, venue);
+    for market in &markets {
+        check_market(world, venue, market, &accounts, &mut found)?;
     }
     for index in 0..venue.config.assets.len() {
-        check_bank(world, venue, index, &accounts, &mut found)?;
+        check_bank(world, venue, index, &accounts, &markets, &mut found)?;
     }
     Ok(found)
 }
@@ -35,24 +38,57 @@ pub fn margin_accounts(world: &World, venue: &Venue) -> Vec<Box<MarginAccount>> 
         .collect()
 }
 
+/// Every market of the exchange.
+pub fn markets(world: &World, venue: &Venue) -> Vec<Box<Market>> {
+    world
+        .svm
+        .get_program_accounts(&ballast::ID)
+        .iter()
+        .filter_map(|(_, account)| ballast_client::read_account::<Market>(&account.data))
+        .filter(|market| market.exchange == venue.addresses.exchange)
+        .collect()
+}
+
 fn check_market(
     world: &World,
     venue: &Venue,
-    index: usize,
+    market: &Market,
     accounts: &[Box<MarginAccount>],
     found: &mut Vec<String>,
 ) -> Result<()> {
-    let name = venue.config.assets[index].name;
-    let market: Box<Market> = venue.market(world, index)?;
+    let terms = &market.terms;
+    let name = match terms.kind()? {
+        MarketKind::Perpetual => venue.config.assets[usize::from(terms.underlying) + 1]
+            .name
+            .to_owned(),
+        _ => format!("{terms:?}"),
+    };
+    let (exchange, board) = (venue.exchange(world)?, venue.board(world)?);
+    let view = View {
+        exchange: &exchange,
+        board: &board,
+        now: world.now(),
+    };
+    let index = match terms.is_perpetual() {
+        true => view.funding_index(terms.underlying)?,
+        false => I80F48::ZERO,
+    };
     let positions = accounts
         .iter()
         .flat_map(|account| &account.positions)
-        .filter(|position| !position.is_free() && position.terms == market.terms);
-    let (mut lots, mut long, mut quote) = (0i128, 0i128, 0i128);
+        .filter(|position| !position.is_free() && position.terms == *terms);
+    let (mut lots, mut long, mut debts, mut quote) = (0i128, 0i128, 0i128, 0i128);
+    // What is due by funding, exactly: bits of an I80F48.
+    let mut funding_bits = 0i128;
     for position in positions {
         lots += i128::from(position.base_lots);
         long += i128::from(position.base_lots.max(0));
+        debts -= i128::from(position.quote.min(0));
         quote += i128::from(position.quote);
+        if position.base_lots != 0 && terms.is_perpetual() {
+            let growth = (index - position.funding_index.get()).to_bits();
+            funding_bits -= i128::from(position.base_lots) * growth;
+        }
     }
     if lots != 0 {
         found.push(format!("{name}: lots sum to {lots}, not 0"));
@@ -63,10 +99,24 @@ fn check_market(
             market.open_interest_lots
         ));
     }
-    let owed = quote + i128::from(market.fees);
-    if owed != i128::from(market.settlement_pool) {
+    if !terms.is_perpetual() && debts != i128::from(market.debts) {
         found.push(format!(
-            "{name}: quote and fees are {owed}, the pool holds {}",
+            "{name}: debts are {debts}, the market says {}",
+            market.debts
+        ));
+    }
+    let owed_bits = ((quote + i128::from(market.fees)) << 48) + funding_bits;
+    let dust_bits = (i128::from(market.settlement_pool) << 48) - owed_bits;
+    // Without funding nothing is ever rounded. With it, no transaction settles more than a few positions in a market.
+    let most = match board.perpetuals[usize::from(terms.underlying)].updated_at {
+        0 => 0,
+        _ if !terms.is_perpetual() => 0,
+        _ => i128::from(world.transactions) << 49,
+    };
+    if !(0..=most).contains(&dust_bits) {
+        found.push(format!(
+            "{name}: quote, funding and fees are {} and {dust_bits} bits less than the pool, which holds {}",
+            owed_bits >> 48,
             market.settlement_pool
         ));
     }
@@ -78,6 +128,7 @@ fn check_bank(
     venue: &Venue,
     index: usize,
     accounts: &[Box<MarginAccount>],
+    markets: &[Box<Market>],
     found: &mut Vec<String>,
 ) -> Result<()> {
     let name = venue.config.assets[index].name;
@@ -104,9 +155,7 @@ fn check_bank(
         ));
     }
     let pools: u64 = if index == 0 {
-        (1..venue.config.assets.len())
-            .map(|market| Ok(venue.market(world, market)?.settlement_pool))
-            .sum::<Result<u64>>()?
+        markets.iter().map(|market| market.settlement_pool).sum()
     } else {
         0
     };

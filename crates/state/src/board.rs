@@ -1,11 +1,12 @@
 //! Everything that moves: prices, volatilities, indexes. Written by cranks, read by every health check.
 
 use crate::{
-    ASSETS_MAX, FEEDS_MAX, Feed, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying,
+    ASSETS_MAX, FEEDS_MAX, Feed, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_WINDOW_S, StateError,
+    StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying, next_expiry,
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
-use ballast_risk::numbers::{mul_price_int, sqrt_q32};
+use ballast_risk::numbers::{mul_price_int, product_q32, sqrt_q32};
 use ballast_risk::surface::Surface;
 use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
 use fixed::types::I80F48;
@@ -132,19 +133,24 @@ impl PriceEntry {
     }
 }
 
-/// Time of day at which dated instruments expire, seconds after midnight UTC: 08:00.
-pub const EXPIRY_TIME_OF_DAY_S: i64 = 8 * 3_600;
-/// Length of the window before an expiry over which its settlement price is averaged, seconds.
-pub const SETTLEMENT_WINDOW_S: i64 = 1_800;
-
-/// The first expiry at or after a time, unix seconds.
-pub fn next_expiry(time: i64) -> i64 {
-    const DAY_S: i64 = 86_400;
-    let since = time.saturating_sub(EXPIRY_TIME_OF_DAY_S).rem_euclid(DAY_S);
-    time.saturating_add((DAY_S - since) % DAY_S)
-}
-
 impl PriceEntry {
+    /// The underlying's average price over the settlement window of an expiry, as soon as nothing that comes can change it. When less than half of
+    /// that window was covered by fresh prices, or nobody settled before the next one began, it is the first later window that is covered.
+    pub fn settlement_price(&self, feed: &Feed, expiry: i64, now: i64) -> Option<I80F48> {
+        let mut entry = *self;
+        // A price that nothing has followed yet may be the window's last.
+        entry.accumulate_settlement(feed, now);
+        let end = entry.settlement_expiry;
+        let is_complete = end >= expiry
+            && (self.publish_time >= end || now > end.saturating_add(feed.age_max_s()));
+        if !is_complete || entry.settlement_seconds < SETTLEMENT_COVERAGE_MIN_S {
+            return None;
+        }
+        // At most 1,800 seconds.
+        let seconds = entry.settlement_seconds as i128;
+        entry.settlement_sum.get().checked_div_int(seconds)
+    }
+
     /// Adds the price that stood until `until` (unix seconds) to the average of the settlement window it stood in. It counts as long as it
     /// was fresh: certain, in agreement with its second source, not older than its feed allows.
     fn accumulate_settlement(&mut self, feed: &Feed, until: i64) {
@@ -247,6 +253,14 @@ impl UnderlyingState {
         (surface, age_s > underlying.surface_max_age_s)
     }
 
+    /// The posted surface, and the at-the-money level that it must not go below at `now` (unix seconds), Q32: while it is stale, the realised
+    /// volatility times a multiplier.
+    pub fn surface_in_use(&self, underlying: &Underlying, now: i64) -> (Surface, u64) {
+        let (surface, is_stale) = self.surface(underlying, now);
+        let realised = product_q32(self.volatility_q32, underlying.surface_stale_multiplier_q32);
+        (surface, if is_stale { realised } else { 0 })
+    }
+
     /// The scan range at the present volatility and price confidence, Q32.
     pub fn scan_range_q32(&self, underlying: &Underlying, confidence_ratio_q32: u64) -> u64 {
         scan_range_q32(
@@ -282,10 +296,28 @@ layout! {
     part FundingState [40] {
         /// Quote units paid by one long lot since the beginning.
         pub index: StoredI80F48,
-        /// When it was last updated, unix seconds.
+        /// When the rate was last updated, unix seconds; 0 before the first time.
         pub updated_at: i64,
-        /// Room.
-        pub reserved: [u64; 2],
+        /// The rate: by how much the index grows in a second.
+        pub per_second: StoredI80F48,
+    }
+}
+
+impl FundingState {
+    /// The index at `now` (unix seconds): a rate stands for `stands_s` seconds at most.
+    ///
+    /// # Errors
+    /// [`StateError::Overflow`].
+    pub fn index_at(&self, now: i64, stands_s: u64) -> Result<I80F48, StateError> {
+        let index = self.index.get();
+        if self.per_second.is_zero() {
+            return Ok(index);
+        }
+        let rate = self.per_second.get();
+        let elapsed_s = now.saturating_sub(self.updated_at).max(0).unsigned_abs();
+        let size = mul_price_int(rate.saturating_abs(), elapsed_s.min(stands_s))?;
+        let change = if rate < 0 { -size } else { size };
+        index.checked_add(change).ok_or(StateError::Overflow)
     }
 }
 
@@ -322,6 +354,7 @@ offsets!(Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EXPIRY_TIME_OF_DAY_S;
     use bytemuck::Zeroable;
 
     /// 08:00 UTC of a day.
@@ -385,10 +418,47 @@ mod tests {
     }
 
     #[test]
-    fn expiries_are_at_eight_in_the_morning() {
-        assert_eq!(next_expiry(EXPIRY), EXPIRY);
-        assert_eq!(next_expiry(EXPIRY - 1), EXPIRY);
-        assert_eq!(next_expiry(EXPIRY + 1), EXPIRY + 86_400);
-        let _ = (next_expiry(i64::MAX), next_expiry(i64::MIN));
+    fn a_window_settles_when_it_is_over_and_covered() {
+        let settled = |entry: &PriceEntry, expiry, after_s| {
+            let price = entry.settlement_price(&feed(), expiry, EXPIRY + after_s);
+            price.map(|price| price.to_num::<f64>())
+        };
+        let mut entry = PriceEntry::zeroed();
+        for before_s in (30..=1_830).rev().step_by(30) {
+            publish(&mut entry, before_s, 100);
+        }
+        // A newer price may still come: the last one is 30 seconds old at the expiry and may be 60.
+        assert_eq!(settled(&entry, EXPIRY, 0), None);
+        assert_eq!(settled(&entry, EXPIRY, 60), None);
+        assert_eq!(settled(&entry, EXPIRY, 61), Some(100.0));
+        publish(&mut entry, 10, 190);
+        publish(&mut entry, -5, 500);
+        assert_eq!(settled(&entry, EXPIRY, 5), Some(100.5));
+        assert_eq!(settled(&entry, EXPIRY - 86_400, 5), Some(100.5));
+        assert_eq!(settled(&entry, EXPIRY + 86_400, 5), None);
+
+        // Less than half of a window: the next one that is covered settles it.
+        let mut entry = PriceEntry::zeroed();
+        for before_s in (-30..=899).rev().step_by(30) {
+            publish(&mut entry, before_s, 100);
+        }
+        assert_eq!(entry.settlement_seconds, 899);
+        assert_eq!(settled(&entry, EXPIRY, 5_000), None);
+        for before_s in (-30..=2_000).rev().step_by(30) {
+            assert_eq!(settled(&entry, EXPIRY, 86_400 - before_s), None);
+            publish(&mut entry, before_s - 86_400, 70);
+        }
+        assert_eq!(settled(&entry, EXPIRY, 86_400 + 40), Some(70.0));
+    }
+
+    #[test]
+    fn a_funding_rate_stands_for_a_bounded_time() {
+        let state = FundingState {
+            index: I80F48::from_num(7).into(),
+            updated_at: 1_000,
+            per_second: I80F48::from_num(-0.5).into(),
+        };
+        let at = |now| state.index_at(now, 100).unwrap().to_num::<f64>();
+        assert_eq!([at(900), at(1_000), at(1_010), at(1_100), at(9_000)], [7.0, 7.0, 2.0, -43.0, -43.0]);
     }
 }

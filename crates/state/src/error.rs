@@ -23,8 +23,10 @@ pub enum StateError {
     UnknownIndex,
     /// A loan and a deposit meet, so the bank of that asset must be passed.
     BankRequired,
-    /// The kind of instrument cannot be margined yet.
+    /// The market's kind is unknown, or does not have what was asked for: a perpetual never settles.
     UnsupportedInstrument,
+    /// An expired position must be settled before the account may take risk or let anything leave.
+    SettlementPending,
     /// More would leave the bank than its limit allows for now.
     OutflowLimitExceeded,
 }

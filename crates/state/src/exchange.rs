@@ -14,7 +14,7 @@ use solana_pubkey::Pubkey;
 
 layout! {
     /// One deployment's configuration. Created by the client with the program as owner, initialised once.
-    account Exchange [29192] b"exchange" {
+    account Exchange [31752] b"exchange" {
         /// The board of this exchange; no other is accepted.
         pub board: Pubkey,
         /// The insurance fund, a margin account.
@@ -177,10 +177,24 @@ pub enum Pausable {
     AccrueInterest = 9,
     /// `open_account`.
     OpenAccount = 10,
+    /// `place_and_fill`.
+    PlaceAndFill = 11,
+    /// `prune_order`.
+    PruneOrder = 12,
+    /// `update_funding`.
+    UpdateFunding = 13,
+    /// `post_surface`.
+    PostSurface = 14,
+    /// `list_series`.
+    ListSeries = 15,
+    /// `finalize_settlement`.
+    FinalizeSettlement = 16,
+    /// `settle_position`.
+    SettlePosition = 17,
 }
 
 /// Bits of all [`Pausable`] instructions.
-pub const PAUSABLE_ALL: u64 = (1 << 11) - 1;
+pub const PAUSABLE_ALL: u64 = (1 << 18) - 1;
 
 layout! {
     /// A token that can be deposited and borrowed.
@@ -249,7 +263,7 @@ impl Asset {
 
 layout! {
     /// What perpetuals, futures and options are written on.
-    part Underlying [344] {
+    part Underlying [424] {
         /// Ticker, zero-padded.
         pub name: [u8; 16],
         /// Base units in a lot, the unit in which positions and orders count. Never changes.
@@ -300,14 +314,36 @@ layout! {
         pub surface_stale_multiplier_q32: u64,
         /// Who posts the surface.
         pub surface_authority: Pubkey,
+        /// Shortest time between two surfaces, seconds.
+        pub surface_interval_s: u64,
+        /// A volatility further than this factor from the realised one may only come back, Q32.
+        pub surface_distance_q32: u64,
+        /// Largest yearly carry of the forward, either way, Q32.
+        pub carry_maximum_q32: u64,
+        /// Strikes are multiples of this, quote units per lot.
+        pub strike_step: u64,
+        /// Strikes of a new series lie between the mark divided and multiplied by this, Q32.
+        pub strike_span_q32: u64,
+        /// Tick of option series, quote units per lot.
+        pub option_tick_size: u64,
+        /// Largest open interest of an option series that anyone lists, lots.
+        pub option_open_interest_cap_lots: u64,
+        /// How far an option's price may lie from its mark beyond `price_band_q32` of that, as a fraction of the underlying's mark, Q32.
+        pub option_price_band_q32: u64,
+        /// Time in which the funding rate is paid once, seconds; a rate stands for that long at most.
+        pub funding_period_s: u64,
+        /// Shortest time between two updates of the funding rate, seconds.
+        pub funding_interval_s: u64,
+        /// Largest funding rate per period, Q32.
+        pub funding_maximum_q32: u64,
+        /// A trade of this value sets the premium, a smaller one moves it in proportion, quote units.
+        pub funding_impact_value: u64,
         /// Room.
-        pub reserved: [u64; 12],
+        pub reserved: [u64; 10],
         /// Its price feed, which gives the price of one base unit.
         pub feed: u8,
-        /// Active, reduce-only or closing.
-        pub mode: u8,
         /// Fills the word.
-        pub padding: [u8; 6],
+        pub padding: [u8; 7],
     }
 }
 
@@ -464,8 +500,8 @@ offsets!(Exchange {
     fees: 448,
     assets: 832,
     underlyings: 8512,
-    feeds: 19520,
-    correlations: 27200,
+    feeds: 22080,
+    correlations: 29760,
 });
 
 // The surface's tenors are part of the board; the constant is used there.

@@ -1,10 +1,14 @@
 //! A trader's margin account: balances, positions, resting orders.
 
+use alloc::boxed::Box;
+
 use crate::{
     BALANCES_MAX, MarketTerms, ORDERS_MAX, POSITIONS_MAX, QUOTE_ASSET, StateError, StoredI80F48,
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::funding::payment;
+use fixed::types::I80F48;
 use solana_pubkey::Pubkey;
 
 layout! {
@@ -101,8 +105,10 @@ layout! {
         pub side: u8,
         /// 1 when it may only reduce a position.
         pub reduce_only: u8,
+        /// 1 when it only trades as the older order of two.
+        pub post_only: u8,
         /// Fills the word.
-        pub padding: [u8; 2],
+        pub padding: u8,
     }
 }
 
@@ -135,6 +141,26 @@ impl Position {
         self.base_lots == 0 && self.quote == 0
     }
 
+    /// Brings the funding of a perpetual up to an index into `quote` and returns what was received (positive) or paid. Must stand before every
+    /// change of lots.
+    ///
+    /// # Errors
+    /// [`StateError::Overflow`].
+    pub fn settle_funding(&mut self, index: I80F48) -> Result<i64, StateError> {
+        let then = self.funding_index.get();
+        let received = if self.base_lots == 0 || then == index {
+            0
+        } else {
+            payment(self.base_lots, then, index)?
+        };
+        self.quote = self
+            .quote
+            .checked_add(received)
+            .ok_or(StateError::Overflow)?;
+        self.funding_index.set(index);
+        Ok(received)
+    }
+
     /// Adds lots and quote; a slot that ends empty is free.
     ///
     /// # Errors
@@ -153,6 +179,13 @@ impl Position {
 }
 
 impl MarginAccount {
+    /// A copy on the heap: too large for the stack of the on-chain program.
+    pub fn boxed_copy(&self) -> Box<Self> {
+        let mut copy: Box<Self> = bytemuck::allocation::zeroed_box();
+        *copy = *self;
+        copy
+    }
+
     /// Whether `key` may deposit and trade: the owner or the delegate.
     pub fn may_trade(&self, key: &Pubkey) -> bool {
         *key == self.owner || (*key == self.delegate && self.delegate != Pubkey::default())

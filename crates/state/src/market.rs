@@ -1,8 +1,10 @@
 //! A perpetual, a dated future or an option series.
 
-use crate::StateError;
+use crate::{Position, StateError};
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
+use ballast_risk::Q32_ONE;
+use ballast_risk::funding::next_premium_sum;
 use solana_pubkey::Pubkey;
 
 /// What a market trades.
@@ -46,6 +48,34 @@ impl MarketTerms {
         }
     }
 
+    /// Whether it is a call or a put.
+    pub fn is_option(&self) -> bool {
+        self.kind == MarketKind::Call as u8 || self.kind == MarketKind::Put as u8
+    }
+
+    /// Whether it is a perpetual.
+    pub fn is_perpetual(&self) -> bool {
+        self.kind == MarketKind::Perpetual as u8
+    }
+
+    /// Whether it has expired at `now` (unix seconds); a perpetual never has.
+    pub fn is_expired(&self, now: i64) -> bool {
+        !self.is_perpetual() && now >= self.expiry
+    }
+
+    /// What a long lot is worth once its underlying has settled at a price, both in quote units per lot.
+    ///
+    /// # Errors
+    /// [`StateError::UnsupportedInstrument`] for a perpetual.
+    pub fn payoff(&self, settlement_price: u64) -> Result<u64, StateError> {
+        match self.kind()? {
+            MarketKind::Perpetual => Err(StateError::UnsupportedInstrument),
+            MarketKind::Future => Ok(settlement_price),
+            MarketKind::Call => Ok(settlement_price.saturating_sub(self.strike)),
+            MarketKind::Put => Ok(self.strike.saturating_sub(settlement_price)),
+        }
+    }
+
     /// The kind.
     ///
     /// # Errors
@@ -69,14 +99,15 @@ pub enum MarketStatus {
     Active = 0,
     /// Only orders that reduce a position.
     ReduceOnly = 1,
-    /// Expired, waiting for its settlement price.
+    /// Expired, waiting for its settlement price. Follows from the time and is never stored.
     Settling = 2,
-    /// Settled.
+    /// Expired, with a settlement price: positions turn into cash.
     Closed = 3,
 }
 
 layout! {
-    /// One market. The sum of its positions' `quote` plus its fees equals its settlement pool, always.
+    /// One market. The sum of its positions' `quote`, funding up to now included, plus its fees equals its settlement pool, always; for a
+    /// perpetual up to the dust of funding, which stays in the pool.
     account Market [248] b"market\0\0" {
         /// Its exchange.
         pub exchange: Pubkey,
@@ -98,13 +129,19 @@ layout! {
         pub fees: u64,
         /// Funding: sum of premium times seconds since the last update, Q32.
         pub premium_sum_q32: i64,
-        /// Funding: when the premium was last sampled, unix seconds.
+        /// Funding: up to when the sum goes, unix seconds.
         pub premium_time: i64,
-        /// Price at which it settled, quote units per lot; 0 before.
+        /// Funding: the premium that trades have left behind, Q32.
+        pub premium_q32: i64,
+        /// Funding: when they left it, unix seconds, weighted as the premium is.
+        pub premium_set_at: i64,
+        /// Price at which the underlying settled, quote units per lot; 0 before.
         pub settlement_price: u64,
+        /// Dated markets: sum of all negative `quote`, as a positive number. At 0 with nothing open nobody owes or is owed anything.
+        pub debts: u64,
         /// Room.
-        pub reserved: [u64; 10],
-        /// A [`MarketStatus`].
+        pub reserved: [u64; 7],
+        /// A [`MarketStatus`], but for [`MarketStatus::Settling`].
         pub status: u8,
         /// Bump of its address.
         pub bump: u8,
@@ -114,22 +151,83 @@ layout! {
 }
 
 impl Market {
-    /// Books the change of one side's position in the open interest.
+    /// What may be done at `now` (unix seconds).
+    pub fn status(&self, now: i64) -> MarketStatus {
+        match self.status {
+            status if status == MarketStatus::Closed as u8 => MarketStatus::Closed,
+            _ if self.terms.is_expired(now) => MarketStatus::Settling,
+            status if status == MarketStatus::Active as u8 => MarketStatus::Active,
+            _ => MarketStatus::ReduceOnly,
+        }
+    }
+
+    /// Books the change of one account's position in the market's totals.
     ///
     /// # Errors
     /// [`StateError::Overflow`] when the totals do not match the positions.
-    pub fn move_open_interest(
-        &mut self,
-        before_lots: i64,
-        after_lots: i64,
-    ) -> Result<(), StateError> {
-        let long = |lots: i64| lots.max(0).unsigned_abs();
-        self.open_interest_lots = self
-            .open_interest_lots
-            .checked_add(long(after_lots))
-            .and_then(|sum| sum.checked_sub(long(before_lots)))
-            .ok_or(StateError::Overflow)?;
+    pub fn book(&mut self, before: &Position, after: &Position) -> Result<(), StateError> {
+        let replaced = |total: u64, before: u64, after: u64| {
+            total
+                .checked_add(after)
+                .and_then(|sum| sum.checked_sub(before))
+                .ok_or(StateError::Overflow)
+        };
+        let long = |position: &Position| position.base_lots.max(0).unsigned_abs();
+        self.open_interest_lots = replaced(self.open_interest_lots, long(before), long(after))?;
+        if !self.terms.is_perpetual() {
+            let debt = |position: &Position| position.quote.min(0).unsigned_abs();
+            self.debts = replaced(self.debts, debt(before), debt(after))?;
+        }
         Ok(())
+    }
+
+    /// Adds the premium that has stood since the last time to the sum. What trades have left behind stands for `stands_s` seconds.
+    pub fn observe_premium(&mut self, now: i64, stands_s: u64) {
+        let until = self
+            .premium_set_at
+            .saturating_add_unsigned(stands_s)
+            .min(now);
+        let stood = until.saturating_sub(self.premium_time).max(0);
+        self.premium_sum_q32 = next_premium_sum(
+            self.premium_sum_q32,
+            self.premium_q32,
+            stood.unsigned_abs(),
+        );
+        self.premium_time = self.premium_time.max(now);
+    }
+
+    /// Lets a trade of some value at some premium over the mark (Q32) move the premium: all the way when its value is at least
+    /// `impact_value`, in proportion otherwise, so that small trades far from the mark say little.
+    pub fn note_premium(
+        &mut self,
+        traded_q32: i64,
+        value: u64,
+        impact_value: u64,
+        now: i64,
+        stands_s: u64,
+    ) {
+        self.observe_premium(now, stands_s);
+        let lapsed = now > self.premium_set_at.saturating_add_unsigned(stands_s);
+        if lapsed {
+            self.premium_q32 = 0;
+        }
+        let weight_q32 = if value >= impact_value {
+            Q32_ONE
+        } else {
+            // Below 2^32.
+            ((u128::from(value) << 32) / u128::from(impact_value)) as u64
+        };
+        let towards = |from: i64, to: i64| {
+            let step = i128::from(to.saturating_sub(from)) * i128::from(weight_q32);
+            // No larger than the difference.
+            from.saturating_add((step / i128::from(Q32_ONE)) as i64)
+        };
+        self.premium_q32 = towards(self.premium_q32, traded_q32);
+        self.premium_set_at = if lapsed {
+            now
+        } else {
+            towards(self.premium_set_at, now)
+        };
     }
 }
 
@@ -141,5 +239,89 @@ offsets!(Market {
     open_interest_lots: 104,
     settlement_pool: 120,
     fees: 128,
+    settlement_price: 168,
     status: 240,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+
+    const ONE: i64 = Q32_ONE as i64;
+
+    fn option(kind: MarketKind) -> MarketTerms {
+        MarketTerms {
+            kind: kind as u8,
+            expiry: 1_000,
+            strike: 200,
+            ..MarketTerms::default()
+        }
+    }
+
+    #[test]
+    fn payoffs() {
+        let at = |kind, price| option(kind).payoff(price);
+        assert_eq!(at(MarketKind::Future, 250), Ok(250));
+        assert_eq!((at(MarketKind::Call, 250), at(MarketKind::Call, 150)), (Ok(50), Ok(0)));
+        assert_eq!((at(MarketKind::Put, 250), at(MarketKind::Put, 150)), (Ok(0), Ok(50)));
+        assert_eq!(at(MarketKind::Perpetual, 250), Err(StateError::UnsupportedInstrument));
+    }
+
+    #[test]
+    fn the_status_follows_the_time() {
+        let mut market = Market {
+            terms: option(MarketKind::Put),
+            ..Market::zeroed()
+        };
+        assert_eq!(market.status(999), MarketStatus::Active);
+        assert_eq!(market.status(1_000), MarketStatus::Settling);
+        market.status = MarketStatus::Closed as u8;
+        assert_eq!(market.status(1_000), MarketStatus::Closed);
+        market = Market::zeroed();
+        assert_eq!(market.status(i64::MAX), MarketStatus::Active);
+        market.status = MarketStatus::ReduceOnly as u8;
+        assert_eq!(market.status(0), MarketStatus::ReduceOnly);
+    }
+
+    #[test]
+    fn totals_follow_the_positions() {
+        let mut market = Market {
+            terms: option(MarketKind::Call),
+            ..Market::zeroed()
+        };
+        let position = |base_lots, quote| Position {
+            base_lots,
+            quote,
+            ..Position::default()
+        };
+        let (none, long, short) = (position(0, 0), position(5, -70), position(-5, 60));
+        market.book(&none, &long).unwrap();
+        market.book(&none, &short).unwrap();
+        assert_eq!((market.open_interest_lots, market.debts), (5, 70));
+        market.book(&long, &position(-1, 20)).unwrap();
+        assert_eq!((market.open_interest_lots, market.debts), (0, 0));
+        assert_eq!(market.book(&long, &none), Err(StateError::Overflow));
+    }
+
+    #[test]
+    fn a_premium_counts_by_size_and_lapses() {
+        let mut market = Market {
+            premium_time: 100,
+            ..Market::zeroed()
+        };
+        // A trade of half the impact value at 2% moves the premium to 1%, which stands for an hour of two.
+        market.note_premium(ONE / 50, 500, 1_000, 10_000, 3_600);
+        assert_eq!((market.premium_sum_q32, market.premium_set_at), (0, 10_000));
+        assert!((market.premium_q32 - ONE / 100).abs() <= 1);
+        market.observe_premium(17_200, 3_600);
+        assert_eq!(market.premium_sum_q32, market.premium_q32 * 3_600);
+        // It has lapsed; a dust trade at the mark neither brings it back nor lets it stand longer.
+        market.note_premium(ONE / 50, 1_000, 1_000, 20_000, 3_600);
+        market.note_premium(0, 1, 1_000, 23_000, 3_600);
+        assert!(market.premium_q32 > ONE / 51 && market.premium_set_at == 20_002);
+        let (sum, time) = (market.premium_sum_q32, market.premium_time);
+        market.observe_premium(time - 50, 3_600);
+        assert_eq!((market.premium_sum_q32, market.premium_time), (sum, time));
+    }
+}

@@ -32,7 +32,7 @@ pub enum BallastError {
     BankRequired,
     #[msg("The liquidator's position is netted: pass its market")]
     MarketRequired,
-    #[msg("This kind of instrument is not supported yet")]
+    #[msg("The market's kind is unknown, or does not have this")]
     UnsupportedInstrument,
     // Accounts
     #[msg("The account belongs to another exchange")]
@@ -47,6 +47,10 @@ pub enum BallastError {
     NotAdminOrGuardian,
     #[msg("The signer is not the one who was proposed for this authority")]
     NotProposed,
+    #[msg("The signer does not post this underlying's volatility surface")]
+    NotSurfaceAuthority,
+    #[msg("The account is not the one that paid the market's rent")]
+    NotCreator,
     #[msg("The signer is neither owner nor delegate of the margin account")]
     NotOwnerOrDelegate,
     #[msg("The signer is not the owner of the margin account")]
@@ -98,6 +102,29 @@ pub enum BallastError {
     Paused,
     #[msg("A pause is bounded, and another one must wait until a day after it")]
     PauseTooLong,
+    // Markets
+    #[msg("The expiry is not one of those on which a market may be listed")]
+    ExpiryNotOnGrid,
+    #[msg("The strike is no multiple of the step, or too far from the mark")]
+    StrikeNotOnGrid,
+    #[msg("The market has expired")]
+    MarketExpired,
+    #[msg("The market has not expired, or has its settlement price already")]
+    NotSettling,
+    #[msg(
+        "The settlement price is not certain yet: after the expiry's next price, or the first later expiry whose window was sampled"
+    )]
+    SettlementNotReady,
+    #[msg("An expired market or position waits for finalize_settlement and settle_position")]
+    SettlementPending,
+    #[msg("Somebody still holds, owes or is owed something in this market")]
+    MarketNotEmpty,
+    #[msg("It is too early for the next one")]
+    TooEarly,
+    #[msg("The volatility surface is out of its bounds")]
+    SurfaceOutOfBounds,
+    #[msg("The volatility surface is too old to open options: it must be posted first")]
+    StaleSurface,
     // Oracles
     #[msg("The account is not owned by a Pyth program")]
     WrongOracleOwner,
@@ -174,11 +201,23 @@ pub enum BallastError {
     OrdersDoNotCross,
     #[msg("The maker's order is younger than the taker's")]
     MakerIsYounger,
+    #[msg("A post-only order never takes")]
+    PostOnlyWouldTake,
+    #[msg("An immediate-or-cancel order never rests: use place_and_fill")]
+    ImmediateOrderRests,
+    #[msg("One order number for each of the makers' accounts is needed")]
+    MakersDoNotMatch,
+    #[msg("None of the makers' orders could be traded with; the log says why")]
+    NothingFilled,
+    #[msg("The order is live and its account can afford it")]
+    OrderStillGood,
     #[msg("A reduce-only order would not reduce the position")]
     WouldNotReduce,
     #[msg("The market's open interest cap would be exceeded")]
     OpenInterestCapExceeded,
     // Settlement
+    #[msg("An option's profit moves into cash once it is closed or expired")]
+    OptionNotClosed,
     #[msg("There is no profit or loss to settle")]
     NothingToSettle,
     #[msg("The market's settlement pool is empty: settle losers first")]
@@ -211,6 +250,7 @@ impl From<StateError> for BallastError {
             StateError::UnknownIndex => Self::UnknownIndex,
             StateError::BankRequired => Self::BankRequired,
             StateError::UnsupportedInstrument => Self::UnsupportedInstrument,
+            StateError::SettlementPending => Self::SettlementPending,
             StateError::OutflowLimitExceeded => Self::OutflowLimitExceeded,
         }
     }
@@ -225,5 +265,13 @@ pub trait Coded<T> {
 impl<T, E: Into<StateError>> Coded<T> for std::result::Result<T, E> {
     fn coded(self) -> Result<T> {
         self.map_err(|error| BallastError::from(error.into()).into())
+    }
+}
+
+/// The number a client would see.
+pub fn code(error: &Error) -> u32 {
+    match error {
+        Error::AnchorError(error) => error.error_code_number,
+        Error::ProgramError(_) => u32::MAX,
     }
 }

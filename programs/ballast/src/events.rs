@@ -2,7 +2,8 @@
 //! units, sizes lots, unless a name says otherwise.
 
 use anchor_lang::prelude::*;
-use ballast_state::MarketTerms;
+use crate::instructions::SurfaceArgs;
+use ballast_state::{MarketTerms, Order};
 
 /// Terms of a market, as events carry them.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,61 @@ pub struct MarketAdded {
     pub exchange: Pubkey,
     pub market: Pubkey,
     pub terms: Terms,
+    /// Who paid the rent.
+    pub creator: Pubkey,
+}
+
+#[event]
+pub struct MarketClosed {
+    pub market: Pubkey,
+    pub terms: Terms,
+    /// Who got the rent back.
+    pub creator: Pubkey,
+    /// Fees that went to the quote asset's bank.
+    pub fees: u64,
+}
+
+#[event]
+pub struct FeesCollected {
+    pub market: Pubkey,
+    pub amount: u64,
+}
+
+#[event]
+pub struct SurfacePosted {
+    pub exchange: Pubkey,
+    pub surface: SurfaceArgs,
+}
+
+#[event]
+pub struct FundingUpdated {
+    pub market: Pubkey,
+    /// Rate per period from now on, Q32; positive when longs pay.
+    pub rate_q32: i64,
+    /// Bits of an I80F48: quote units that one long lot has paid so far.
+    pub index_bits: i128,
+    /// Bits of an I80F48: what it pays in a second from now on.
+    pub per_second_bits: i128,
+}
+
+#[event]
+pub struct SettlementFinalized {
+    pub market: Pubkey,
+    pub terms: Terms,
+    /// Price of the underlying, quote units per lot.
+    pub settlement_price: u64,
+    /// The expiry over whose window it was averaged, unix seconds.
+    pub window: i64,
+}
+
+#[event]
+pub struct PositionSettled {
+    pub margin_account: Pubkey,
+    pub market: Pubkey,
+    /// Lots that became quote.
+    pub base_lots: i64,
+    /// Quote units per long lot.
+    pub payoff: u64,
 }
 
 #[event]
@@ -201,6 +257,44 @@ pub struct OrderPlaced {
     pub lots: u64,
     pub expires_at: u32,
     pub reduce_only: bool,
+    pub post_only: bool,
+}
+
+impl OrderPlaced {
+    /// Of an order that rests now.
+    pub fn new(margin_account: Pubkey, order: &Order) -> Self {
+        Self {
+            margin_account,
+            terms: order.terms.into(),
+            order_id: order.id,
+            client_id: order.client_id,
+            side: order.side,
+            price: order.price,
+            lots: order.lots,
+            expires_at: order.expires_at,
+            reduce_only: order.reduce_only != 0,
+            post_only: order.post_only != 0,
+        }
+    }
+}
+
+/// Anyone has removed an order that could not trade any more.
+#[event]
+pub struct OrderPruned {
+    pub margin_account: Pubkey,
+    pub order_id: u64,
+    /// Lots that were not filled.
+    pub lots: u64,
+}
+
+/// A taker has passed over a maker's order.
+#[event]
+pub struct MakerSkipped {
+    pub market: Pubkey,
+    pub maker: Pubkey,
+    pub order_id: u64,
+    /// The error code.
+    pub reason: u32,
 }
 
 #[event]
@@ -227,6 +321,10 @@ pub struct OrderFilled {
     pub taker_fee: u64,
     /// The filler's part of both fees.
     pub filler_fee: u64,
+    /// Funding that the maker received (positive) or paid before.
+    pub maker_funding: i64,
+    /// Funding that the taker received or paid before.
+    pub taker_funding: i64,
 }
 
 #[event]
@@ -235,6 +333,8 @@ pub struct PnlSettled {
     pub market: Pubkey,
     /// Positive: profit paid in cash. Negative: loss taken from cash.
     pub amount: i64,
+    /// Funding that was received (positive) or paid before.
+    pub funding: i64,
 }
 
 #[event]
@@ -263,6 +363,8 @@ pub struct MovedPosition {
     pub terms: Terms,
     pub base_lots: i64,
     pub quote: i64,
+    /// Funding that the account and the liquidator received (positive) or paid before.
+    pub funding: [i64; 2],
 }
 
 #[event]

@@ -16,6 +16,7 @@ pub mod instructions;
 pub mod oracle;
 
 use anchor_lang::prelude::*;
+use events::Terms;
 pub use ballast_state as state;
 use instructions::*;
 
@@ -135,6 +136,46 @@ pub mod ballast {
         RefreshPrices::handle(ctx)
     }
 
+    /// Anyone: opens an option series on the grid of expiries and strikes, and pays its rent.
+    pub fn list_series(ctx: Context<ListSeries>, terms: Terms) -> Result<()> {
+        ListSeries::handle(ctx, terms)
+    }
+
+    /// Surface authority: posts an underlying's volatility surface.
+    pub fn post_surface(ctx: Context<PostSurface>, args: SurfaceArgs) -> Result<()> {
+        PostSurface::handle(ctx, args)
+    }
+
+    /// Anyone: sets a perpetual's funding rate from its average premium.
+    pub fn update_funding(ctx: Context<UpdateFunding>) -> Result<()> {
+        UpdateFunding::handle(ctx)
+    }
+
+    /// Anyone: removes an order that has lapsed or that its account cannot afford.
+    pub fn prune_order(ctx: Context<PruneOrder>, order_id: u64) -> Result<()> {
+        PruneOrder::handle(ctx, order_id)
+    }
+
+    /// Anyone: gives an expired market its settlement price.
+    pub fn finalize_settlement(ctx: Context<FinalizeSettlement>) -> Result<()> {
+        FinalizeSettlement::handle(ctx)
+    }
+
+    /// Anyone: turns an account's lots of a settled market into quote.
+    pub fn settle_position(ctx: Context<SettlePosition>) -> Result<()> {
+        SettlePosition::handle(ctx)
+    }
+
+    /// Anyone: moves a market's trading fees to the quote asset's bank.
+    pub fn collect_fees(ctx: Context<CollectFees>) -> Result<()> {
+        CollectFees::handle(ctx)
+    }
+
+    /// Anyone: closes a settled market in which nothing is left; the rent goes back to who paid it.
+    pub fn close_market(ctx: Context<CloseMarket>) -> Result<()> {
+        CloseMarket::handle(ctx)
+    }
+
     /// Anyone: moves an account's profit or loss in one market into cash.
     pub fn settle_pnl(ctx: Context<SettlePnl>) -> Result<()> {
         SettlePnl::handle(ctx)
@@ -178,6 +219,20 @@ pub mod ballast {
     /// Owner or delegate: takes a resting order back.
     pub fn cancel_order(ctx: Context<CancelOrder>, order_id: u64) -> Result<()> {
         CancelOrder::handle(ctx, order_id)
+    }
+
+    /// Owner or delegate: takes back all resting orders, or those of a market or with a number of his own.
+    pub fn cancel_all(ctx: Context<CancelAll>, filter: OrderFilter) -> Result<()> {
+        CancelAll::handle(ctx, filter)
+    }
+
+    /// Owner or delegate: trades with makers' resting orders (the remaining accounts, with the orders' numbers); what is left rests or lapses.
+    pub fn place_and_fill<'info>(
+        ctx: Context<'info, PlaceAndFill<'info>>,
+        args: OrderArgs,
+        maker_orders: Vec<u64>,
+    ) -> Result<()> {
+        PlaceAndFill::handle(ctx, args, maker_orders)
     }
 
     /// Anyone: fills two crossing resting orders at the older one's price, for a share of the fees.

@@ -282,6 +282,7 @@ fn an_underlying_takes_new_parameters_and_nothing_else_changes() {
         size_cap_q32: 9,
         unsettled_profit_cap: 10,
         price_band_q32: 11,
+        ..underlying_parameters(&scene.stage, 2)
     };
     let expected = Accounts::of(&scene.stage).change::<Exchange>(&exchange, |exchange| {
         let underlying = &mut exchange.underlyings[2];

@@ -5,9 +5,11 @@ use crate::world::{Refusal, World};
 use anchor_lang::AnchorSerialize;
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use anchor_lang::solana_program::instruction::Instruction;
-use ballast_client::args::{FillArgs, OrderArgs};
+use ballast_client::args::{FillArgs, MarketArgs, OrderArgs, OrderType, SurfaceArgs};
 use ballast_client::instructions;
-use ballast_client::state::{MarginAccount, Side};
+use ballast_client::state::{MarginAccount, MarketTerms, Side, TENORS};
+use ballast_client::units::q32;
+use ballast_risk::Q32_ONE;
 use litesvm::types::TransactionMetadata;
 use oracle_stub::StubPrice;
 use solana_keypair::Keypair;
@@ -154,7 +156,21 @@ impl Venue {
         index: usize,
         args: OrderArgs,
     ) -> Result<u64, Refusal> {
-        let (place, id) = self.place_instruction(world, owner, index, args);
+        self.place_in(world, owner, &Self::perpetual(index), args)
+    }
+
+    /// Places an order in any market and returns its number.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn place_in(
+        &self,
+        world: &mut World,
+        owner: &Keypair,
+        terms: &MarketTerms,
+        args: OrderArgs,
+    ) -> Result<u64, Refusal> {
+        let (place, id) = self.place_instruction(world, owner, terms, args);
         world.send(&[place], &[owner])?;
         Ok(id)
     }
@@ -163,16 +179,15 @@ impl Venue {
         &self,
         world: &World,
         owner: &Keypair,
-        index: usize,
+        terms: &MarketTerms,
         args: OrderArgs,
     ) -> (Instruction, u64) {
         let account = self.addresses.margin_account(&owner.pubkey(), 0);
         let id = world
             .read::<MarginAccount>(&account)
             .map_or(0, |account| account.next_order_id);
-        let terms = Self::perpetual(index);
         let place =
-            instructions::place_order(&self.addresses, &terms, &account, &owner.pubkey(), args);
+            instructions::place_order(&self.addresses, terms, &account, &owner.pubkey(), args);
         (place, id)
     }
 
@@ -185,6 +200,7 @@ impl Venue {
             client_id: 0,
             expires_at: 0,
             reduce_only: false,
+            order_type: OrderType::Limit,
         }
     }
 
@@ -200,18 +216,33 @@ impl Venue {
         index: usize,
         taker_order: OrderArgs,
     ) -> Result<TransactionMetadata, Refusal> {
+        self.trade_in(world, maker, taker, &Self::perpetual(index), taker_order)
+    }
+
+    /// The same in any market.
+    ///
+    /// # Errors
+    /// The refusal; nothing stays behind then.
+    pub fn trade_in(
+        &self,
+        world: &mut World,
+        maker: &Keypair,
+        taker: &Keypair,
+        terms: &MarketTerms,
+        taker_order: OrderArgs,
+    ) -> Result<TransactionMetadata, Refusal> {
         let maker_order = OrderArgs {
             side: 1 - taker_order.side,
             reduce_only: false,
             ..taker_order
         };
         let (place_maker, maker_order_id) =
-            self.place_instruction(world, maker, index, maker_order);
+            self.place_instruction(world, maker, terms, maker_order);
         let (place_taker, taker_order_id) =
-            self.place_instruction(world, taker, index, taker_order);
+            self.place_instruction(world, taker, terms, taker_order);
         let fill = instructions::fill_order(
             &self.addresses,
-            &Self::perpetual(index),
+            terms,
             &self.addresses.margin_account(&maker.pubkey(), 0),
             &self.addresses.margin_account(&taker.pubkey(), 0),
             None,
@@ -235,12 +266,74 @@ impl Venue {
         account: &Pubkey,
         index: usize,
     ) -> Result<TransactionMetadata, Refusal> {
-        let settle = instructions::settle_pnl(
-            &self.addresses,
-            &Self::perpetual(index),
-            &self.mints[0],
-            account,
-        );
+        self.settle_in(world, account, &Self::perpetual(index))
+    }
+
+    /// Settles one account's profit or loss in any market.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn settle_in(
+        &self,
+        world: &mut World,
+        account: &Pubkey,
+        terms: &MarketTerms,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let settle =
+            instructions::settle_pnl(&self.addresses, terms, &self.mints[0], account);
         world.send(&[settle], &[])
+    }
+
+    /// A surface of one volatility for all tenors and strikes, and a carry, posted by its authority, the admin.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn post_flat_surface(
+        &self,
+        world: &mut World,
+        index: usize,
+        volatility: f64,
+        carry: f64,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let args = SurfaceArgs {
+            underlying: index as u8 - 1,
+            atm_volatility_q32: [q32(volatility); TENORS],
+            skew_q32: 0,
+            smile_q32: 0,
+            carry_q32: (carry * Q32_ONE as f64) as i64,
+        };
+        let post = instructions::post_surface(&self.addresses, &self.admin.pubkey(), args);
+        world.send(&[post], &[&self.admin])
+    }
+
+    /// Lists a dated future, or an option series off the grid, as the admin.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn list_market(
+        &self,
+        world: &mut World,
+        terms: &MarketTerms,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let (admin, payer) = (self.admin.pubkey(), world.payer.pubkey());
+        let args = MarketArgs {
+            terms: (*terms).into(),
+            parameters: self.market_args(usize::from(terms.underlying) + 1).parameters,
+        };
+        let add = instructions::add_market(&self.addresses, &admin, &payer, args);
+        world.send(&[add], &[&self.admin])
+    }
+
+    /// Lists an option series on the grid; the payer is its creator.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn list_series(
+        &self,
+        world: &mut World,
+        terms: &MarketTerms,
+    ) -> Result<TransactionMetadata, Refusal> {
+        let list = instructions::list_series(&self.addresses, terms, &world.payer.pubkey());
+        world.send(&[list], &[])
     }
 }

@@ -36,6 +36,8 @@ pub struct AssetSpec {
     pub lot_size: u64,
     /// Tick, quote units per lot.
     pub tick_size: u64,
+    /// Strikes of its options are multiples of this, US dollars.
+    pub strike_step: f64,
     /// Annualised volatility to start from.
     pub volatility: f64,
     /// Smallest and largest scan range.
@@ -73,6 +75,7 @@ impl Default for VenueConfig {
             price,
             lot_size,
             tick_size,
+            strike_step: 5.0,
             volatility: 0.6,
             range: (0.08, 0.35),
             depth: 100_000_000.0,
@@ -90,11 +93,13 @@ impl Default for VenueConfig {
                 },
                 AssetSpec {
                     volatility: 0.65,
+                    strike_step: 50.0,
                     depth: 300_000_000.0,
                     ..asset("ETH", 8, PriceSource::Pull, 4_363.0, 100_000, 10)
                 },
                 AssetSpec {
                     volatility: 0.45,
+                    strike_step: 1_000.0,
                     range: (0.06, 0.30),
                     depth: 600_000_000.0,
                     ..asset("BTC", 8, PriceSource::Push, 122_500.0, 10_000, 10)

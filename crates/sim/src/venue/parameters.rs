@@ -5,11 +5,12 @@ use anchor_lang::prelude::Pubkey;
 use ballast::events::Terms;
 use ballast_client::args::{
     AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeeArgs, FeedArgs, FeedChoice,
-    FeedParameters, InitExchangeArgs, LiquidationArgs, MarginArgs, MarketArgs, MarketParameters,
-    UnderlyingArgs, UnderlyingParameters,
+    FeedParameters, FundingParameters, InitExchangeArgs, LiquidationArgs, MarginArgs, MarketArgs,
+    MarketParameters, OptionParameters, SurfaceParameters, UnderlyingArgs, UnderlyingParameters,
 };
 use ballast_client::state::NONE;
 use ballast_client::units::{native, q32, ticker};
+use solana_signer::Signer;
 
 impl Venue {
     /// Reference parameters of the whole exchange.
@@ -74,6 +75,35 @@ impl Venue {
                 size_cap_q32: q32(0.1),
                 unsettled_profit_cap: native(100_000.0, 6),
                 price_band_q32: q32(0.1),
+                funding: FundingParameters {
+                    period_s: 8 * 3_600,
+                    interval_s: 3_600,
+                    maximum_q32: q32(0.0075),
+                    impact_value: native(10_000.0, 6),
+                },
+                options: OptionParameters {
+                    strike_step: self.price_per_lot(index, spec.strike_step),
+                    strike_span_q32: q32(4.0),
+                    tick_size: spec.tick_size,
+                    open_interest_cap_lots: 1 << 40,
+                    price_band_q32: q32(0.03),
+                    short_minimum_q32: q32(0.01),
+                    long_discount_q32: q32(0.1),
+                    shock_up_q32: q32(0.4),
+                    shock_down_q32: q32(0.3),
+                    shock_exponents_q32: [q32(0.3), q32(0.13)],
+                },
+                surface: SurfaceParameters {
+                    authority: self.admin.pubkey(),
+                    floor_q32: q32(0.1),
+                    cap_q32: q32(4.0),
+                    step_q32: q32(0.2),
+                    interval_s: 60,
+                    max_age_s: 3_600,
+                    distance_q32: q32(5.0),
+                    carry_maximum_q32: q32(0.5),
+                    stale_multiplier_q32: q32(1.2),
+                },
             },
             correlations: vec![pair; index - 1],
         }

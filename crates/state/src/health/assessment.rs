@@ -15,6 +15,7 @@ use ballast_risk::numbers::{mul_q32_ceil, signed_value_floor, value_ceil, value_
 use ballast_risk::pricing::OptionKind;
 use ballast_risk::scenarios::{scan, scan_linear};
 use bytemuck::Zeroable;
+use fixed::types::I80F48;
 
 pub(super) fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
     *total = total.checked_add(value).ok_or(StateError::Overflow)?;
@@ -182,9 +183,17 @@ impl<'a, 'b> Assessment<'a, 'b> {
         self.report.position_count = index + 1;
         if position.base_lots == 0 {
             // Closed and not settled: no price is needed.
-            self.report.positions[index].profit = position.quote;
-            add(&mut self.report.underlyings[slot].profit, position.quote)?;
-            return self.add_value(position.quote, false);
+            return self.book_settled(slot, index, 0, position.quote);
+        }
+        if position.terms.is_expired(self.view.now) {
+            if self.purpose == Purpose::AddRisk {
+                return Err(StateError::SettlementPending);
+            }
+            if let Some(price) = self.view.settlement_price(&position.terms)? {
+                let payoff = I80F48::from_num(position.terms.payoff(price)?);
+                let value = signed_value_floor(position.base_lots, payoff)?;
+                return self.book_settled(slot, index, value, position.quote);
+            }
         }
         let option = match kind {
             MarketKind::Call => Some(OptionKind::Call),
@@ -218,9 +227,8 @@ impl<'a, 'b> Assessment<'a, 'b> {
             _ => spot,
         };
         let value = signed_value_floor(position.base_lots, mark)?;
-        let profit = value
-            .checked_add(position.quote)
-            .ok_or(StateError::Overflow)?;
+        let quote = self.view.with_funding(position)?.quote;
+        let profit = value.checked_add(quote).ok_or(StateError::Overflow)?;
         self.report.positions[index] = PositionReport {
             forward: mark.into(),
             volatility_q32: 0,
@@ -233,6 +241,22 @@ impl<'a, 'b> Assessment<'a, 'b> {
         add(&mut underlying.profit, profit)?;
         let size = value.saturating_abs().max(profit.saturating_abs());
         self.add_value(size, usable.stale)
+    }
+
+    /// Books a position that no price moves any more.
+    fn book_settled(
+        &mut self,
+        slot: usize,
+        index: usize,
+        value: i64,
+        quote: i64,
+    ) -> Result<(), StateError> {
+        let profit = value.checked_add(quote).ok_or(StateError::Overflow)?;
+        let report = &mut self.report.positions[index];
+        report.value = value;
+        report.profit = profit;
+        add(&mut self.report.underlyings[slot].profit, profit)?;
+        self.add_value(value.saturating_abs().max(profit.saturating_abs()), false)
     }
 
     pub(super) fn add_value(&mut self, value: i64, stale: bool) -> Result<(), StateError> {

@@ -17,13 +17,14 @@ pub use report::{BalanceReport, PositionReport, Report, RiskMark, UnderlyingRepo
 pub use what_if::WhatIf;
 
 use crate::{
-    AssetIndexes, Board, Exchange, MarginAccount, Position, PriceEntry, QUOTE_ASSET, StateError,
-    Underlying, Validity, ledger,
+    AssetIndexes, Board, Exchange, MarginAccount, MarketKind, MarketTerms, Position, PriceEntry,
+    QUOTE_ASSET, StateError, Underlying, Validity, ledger,
 };
 use assessment::Assessment;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::depeg_factor_q32;
-use ballast_risk::numbers::mul_price_int;
+use ballast_risk::numbers::{mul_price_int, mul_price_q32_floor};
+use ballast_risk::pricing::OptionKind;
 use fixed::types::I80F48;
 
 /// What the figures are for; it decides how prices that are not fresh count (the table in `docs/oracle.md`).
@@ -67,8 +68,8 @@ impl<'a> View<'a> {
     /// The figures of `account` for `purpose`, written into `report` (which is large: keep it off the stack on-chain).
     ///
     /// # Errors
-    /// [`StateError::StalePrice`] and [`StateError::PriceNeverSet`] as the purpose demands, [`StateError::Overflow`],
-    /// [`StateError::UnsupportedInstrument`] for instruments without a margin model.
+    /// [`StateError::StalePrice`] and [`StateError::PriceNeverSet`] as the purpose demands, [`StateError::SettlementPending`] when risk is to
+    /// be added to an expired position, [`StateError::Overflow`], [`StateError::UnsupportedInstrument`] for a kind that does not exist.
     pub fn assess(
         &self,
         account: &MarginAccount,
@@ -132,29 +133,107 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The mark of one lot that a liquidation uses.
-    ///
-    /// # Errors
-    /// As [`View::assess`] for [`Purpose::Liquidate`].
-    pub fn liquidation_mark(&self, underlying: u8, owned: bool) -> Result<I80F48, StateError> {
-        let (listed, entry, validity) = self.underlying_price(underlying)?;
-        let usable = self.usable(entry, validity, Purpose::Liquidate, owned, true)?;
-        lot_mark(usable.price, listed.lot_size)
-    }
-
-    /// Whether an order's price (quote units per lot) lies in the band around the last known mark, however old that is.
+    /// Whether an order's price (quote units per lot) lies in the band around its market's last known mark, however old that is: the price
+    /// band's fraction of the mark on either side, for an option its own band's fraction of the underlying's mark more.
     ///
     /// # Errors
     /// [`StateError::PriceNeverSet`].
-    pub fn is_within_band(&self, underlying: u8, price: u64) -> Result<bool, StateError> {
-        let (listed, entry, validity) = self.underlying_price(underlying)?;
-        if validity == Validity::NeverSet {
-            return Err(StateError::PriceNeverSet);
+    pub fn is_within_band(&self, terms: &MarketTerms, price: u64) -> Result<bool, StateError> {
+        let listed = self.exchange.underlying(terms.underlying)?;
+        let mark = self.mark(terms)?;
+        let mut width = mul_price_q32_floor(mark, listed.price_band_q32)?;
+        if terms.is_option() {
+            let spot = self.last_mark(terms.underlying)?;
+            width = width
+                .checked_add(mul_price_q32_floor(spot, listed.option_price_band_q32)?)
+                .ok_or(StateError::Overflow)?;
         }
-        let mark = lot_mark(entry.price.get(), listed.lot_size)?;
-        let band = I80F48::from_bits(i128::from(listed.price_band_q32) << 16);
-        let width = mark.checked_mul(band).ok_or(StateError::Overflow)?;
         Ok(mark.abs_diff(I80F48::from_num(price)) <= width)
+    }
+
+    /// Mark of one lot of a market at the last known price, however old that is.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`].
+    pub fn mark(&self, terms: &MarketTerms) -> Result<I80F48, StateError> {
+        let spot = self.last_mark(terms.underlying)?;
+        match terms.kind()? {
+            MarketKind::Perpetual => Ok(spot),
+            MarketKind::Future => self.forward(terms, spot),
+            MarketKind::Call => self.option_mark(terms, OptionKind::Call, spot),
+            MarketKind::Put => self.option_mark(terms, OptionKind::Put, spot),
+        }
+    }
+
+    /// Mark of one lot of an underlying at its last known price, however old that is.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`].
+    pub fn last_mark(&self, underlying: u8) -> Result<I80F48, StateError> {
+        let (listed, entry, validity) = self.underlying_price(underlying)?;
+        match validity {
+            Validity::NeverSet => Err(StateError::PriceNeverSet),
+            _ => lot_mark(entry.price.get(), listed.lot_size),
+        }
+    }
+
+    /// The funding index of the perpetual on an underlying, now.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
+    pub fn funding_index(&self, underlying: u8) -> Result<I80F48, StateError> {
+        let listed = self.exchange.underlying(underlying)?;
+        let state = self
+            .board
+            .perpetuals
+            .get(usize::from(underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        state.index_at(self.now, listed.funding_period_s)
+    }
+
+    /// A position with its funding up to now in `quote`.
+    ///
+    /// # Errors
+    /// As [`View::funding_index`].
+    pub fn with_funding(&self, position: &Position) -> Result<Position, StateError> {
+        let mut position = *position;
+        if position.base_lots != 0 && position.terms.is_perpetual() {
+            position.settle_funding(self.funding_index(position.terms.underlying)?)?;
+        }
+        Ok(position)
+    }
+
+    /// The price at which the underlying of an expired market settles, quote units per lot, rounded down; `None` until it is certain
+    /// ([`PriceEntry::settlement_price`]) and for what has not expired.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
+    pub fn settlement_price(&self, terms: &MarketTerms) -> Result<Option<u64>, StateError> {
+        if !terms.is_expired(self.now) {
+            return Ok(None);
+        }
+        let listed = self.exchange.underlying(terms.underlying)?;
+        let entry = self.board.price(listed.feed)?;
+        let feed = self.exchange.feed(listed.feed)?;
+        let Some(price) = entry.settlement_price(feed, terms.expiry, self.now) else {
+            return Ok(None);
+        };
+        let of_lot = lot_mark(price, listed.lot_size)?;
+        Ok(Some(of_lot.checked_to_num().ok_or(StateError::Overflow)?))
+    }
+
+    /// Whether the volatility surface of an underlying is too old to open options on.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn surface_is_stale(&self, underlying: u8) -> Result<bool, StateError> {
+        let listed = self.exchange.underlying(underlying)?;
+        let state = self
+            .board
+            .underlyings
+            .get(usize::from(underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        Ok(state.surface(listed, self.now).1)
     }
 
     /// Mark of one lot of an underlying at the board's price, for settlement.

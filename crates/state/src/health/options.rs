@@ -209,12 +209,11 @@ impl<'a> View<'a> {
             .underlyings
             .get(usize::from(underlying))
             .ok_or(StateError::UnknownIndex)?;
-        let (surface, is_stale) = state.surface(listed, self.now);
-        let realised = product_q32(state.volatility_q32, listed.surface_stale_multiplier_q32);
+        let (surface, atm_least_q32) = state.surface_in_use(listed, self.now);
         Ok(Chain {
             listed,
             surface,
-            atm_least_q32: if is_stale { realised } else { 0 },
+            atm_least_q32,
             carry_q32: state.carry_q32,
             spots: [spot(false), spot(true)],
             moves: MOVES_THIRDS.map(|thirds| {
@@ -223,6 +222,38 @@ impl<'a> View<'a> {
             }),
             now: self.now,
         })
+    }
+
+    /// Mark of one lot of an option, from its underlying's mark: as in a report.
+    pub(super) fn option_mark(
+        &self,
+        terms: &MarketTerms,
+        kind: OptionKind,
+        spot: I80F48,
+    ) -> Result<I80F48, StateError> {
+        let listed = self.exchange.underlying(terms.underlying)?;
+        let state = self
+            .board
+            .underlyings
+            .get(usize::from(terms.underlying))
+            .ok_or(StateError::UnknownIndex)?;
+        let (surface, atm_least_q32) = state.surface_in_use(listed, self.now);
+        let seconds = terms.expiry.saturating_sub(self.now).max(0).unsigned_abs();
+        let atm_q32 = surface.at_the_money_q32(seconds).max(atm_least_q32);
+        let root_q32 = sqrt_years_q32(seconds);
+        let forward = self.forward(terms, spot)?;
+        let strike = I80F48::from_num(terms.strike);
+        let leg = Leg::new(kind, price_ratio_q32(strike, forward));
+        let volatility_q32 = surface.volatility_q32(
+            atm_q32,
+            product_q32(atm_q32, root_q32),
+            leg.ln_strike_over_forward_q32(),
+        );
+        let deviation = Deviation::new(product_q32(volatility_q32, root_q32));
+        let value_q30 = leg.value_q30(&PriceMove::NONE, &deviation).max(0);
+        let unit = mul_price_q32_floor(forward, leg.scale_q32())?;
+        // Below four units.
+        Ok(mul_price_q32_floor(unit, value_q30.unsigned_abs() << 2)?)
     }
 
     /// The forward of a dated instrument, from its underlying's mark: `F = S·(1 + c·T)`.

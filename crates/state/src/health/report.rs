@@ -28,11 +28,11 @@ pub struct PositionReport {
     pub forward: StoredI80F48,
     /// An option's implied volatility, Q32; 0 for others.
     pub volatility_q32: u64,
-    /// Lots at their mark; an option's mark is this over its lots.
+    /// Lots at their mark, or at their payoff once that is certain; an option's mark is this over its lots.
     pub value: i64,
     /// Change of value per relative change of the underlying's price.
     pub delta: i64,
-    /// Value and what was received and paid so far.
+    /// Value and what was received and paid so far, funding up to now included.
     pub profit: i64,
 }
 

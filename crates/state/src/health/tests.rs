@@ -334,3 +334,120 @@ fn a_stale_surface_follows_realised_volatility() {
     board.underlyings[0].surface_time = NOW - 3_601;
     assert!((value(&board) - call(250.0, 275.0, 1.8 * (30f64 / 365.0).sqrt())).abs() < 1e-4);
 }
+
+#[test]
+fn funding_that_is_not_settled_counts() {
+    let (mut exchange, mut board) = world();
+    exchange.underlyings[0].funding_period_s = 28_800;
+    let mut account = MarginAccount::zeroed();
+    perpetual(&mut account, 0, 100, -250_000_000);
+    account.positions[0].funding_index = I80F48::from_num(3).into();
+    // Two quote units a second and lot: 100 seconds cost 200 more than the 1 that the index had grown by.
+    board.perpetuals[0] = crate::FundingState {
+        index: I80F48::from_num(4).into(),
+        updated_at: NOW - 100,
+        per_second: I80F48::from_num(2).into(),
+    };
+    let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+    assert_eq!(report.positions()[0].profit, -100 * 201);
+    assert_eq!(report.equity_mark, -100 * 201);
+}
+
+#[test]
+fn an_expired_position_waits_for_its_settlement() {
+    let (exchange, mut board) = world();
+    let mut account = MarginAccount::zeroed();
+    // 100 puts on a lot of 2.50 at a strike of 2.60, which expired at the last 08:00.
+    let expiry = crate::next_expiry(NOW) - 86_400;
+    let terms = MarketTerms {
+        expiry,
+        strike: 2_600_000,
+        kind: MarketKind::Put as u8,
+        ..MarketTerms::default()
+    };
+    *account.position_mut(&terms).unwrap() = Position {
+        base_lots: 100,
+        quote: -7,
+        terms,
+        ..Position::default()
+    };
+    let figures = |board: &Board| {
+        let report = assess(&exchange, board, &account, Purpose::Liquidate).unwrap();
+        (report.equity_mark, report.maintenance_margin > 0)
+    };
+    assert_eq!(
+        assess(&exchange, &board, &account, Purpose::AddRisk).err(),
+        Some(StateError::SettlementPending)
+    );
+    // At the present price until the window's average is known, from then on at that and without margin.
+    assert_eq!(figures(&board), (10_000_000 - 8, true));
+    board.prices[1].settlement_expiry = expiry;
+    board.prices[1].settlement_seconds = 1_800;
+    board.prices[1].settlement_sum = I80F48::from_num(0.24 * 1_800.0).into();
+    assert_eq!(figures(&board), (20_000_000 - 7, false));
+    board.prices[1].settlement_seconds = 899;
+    assert_eq!(figures(&board), (10_000_000 - 8, true));
+}
+
+#[test]
+fn an_options_mark_is_its_value_in_a_report() {
+    let (mut exchange, mut board) = world();
+    exchange.underlyings[0].surface_cap_q32 = q32(4.0);
+    exchange.underlyings[0].surface_max_age_s = 1;
+    board.underlyings[0].atm_volatility_q32 = [q32(0.8); 6];
+    board.underlyings[0].skew_q32 = q32(0.05) as i64;
+    board.underlyings[0].carry_q32 = q32(0.04) as i64;
+    board.underlyings[0].surface_time = NOW;
+    exchange.underlyings[0].price_band_q32 = q32(0.1);
+    exchange.underlyings[0].option_price_band_q32 = q32(0.02);
+    for (kind, strike) in [(MarketKind::Call, 2_600_000), (MarketKind::Put, 3_100_000)] {
+        let terms = MarketTerms {
+            expiry: NOW + 20 * 86_400,
+            strike,
+            kind: kind as u8,
+            ..MarketTerms::default()
+        };
+        let mut account = MarginAccount::zeroed();
+        account.positions[0] = Position {
+            base_lots: 1_000_000,
+            terms,
+            ..Position::default()
+        };
+        let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: NOW,
+        };
+        let mark: f64 = view.mark(&terms).unwrap().to_num();
+        let value = report.positions()[0].value as f64 / 1e6;
+        assert!((mark - value).abs() < 0.01, "{mark} {value}");
+        // The band: a tenth of the mark and 2% of the underlying's.
+        let edge = mark * 1.1 + 50_000.0;
+        assert_eq!(view.is_within_band(&terms, edge as u64 - 1), Ok(true));
+        assert_eq!(view.is_within_band(&terms, edge as u64 + 2), Ok(false));
+    }
+    // A stale surface goes no lower than the realised volatility times its multiplier.
+    let terms = MarketTerms {
+        expiry: NOW + 20 * 86_400,
+        strike: 2_500_000,
+        kind: MarketKind::Call as u8,
+        ..MarketTerms::default()
+    };
+    let view = View {
+        exchange: &exchange,
+        board: &board,
+        now: NOW,
+    };
+    let fresh = view.mark(&terms).unwrap();
+    exchange.underlyings[0].surface_stale_multiplier_q32 = q32(1.5);
+    board.underlyings[0].volatility_q32 = q32(0.8);
+    board.underlyings[0].surface_time = NOW - 2;
+    let view = View {
+        exchange: &exchange,
+        board: &board,
+        now: NOW,
+    };
+    let stale = view.mark(&terms).unwrap();
+    assert!(view.surface_is_stale(0).unwrap() && stale > fresh * 14 / 10);
+}

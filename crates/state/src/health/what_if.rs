@@ -68,7 +68,18 @@ impl<'a> WhatIf<'a> {
     pub fn trade(&mut self, terms: &MarketTerms, lots: i64, price: u64) -> Result<(), StateError> {
         let paid = i128::from(lots) * i128::from(price);
         let quote = i64::try_from(-paid).map_err(|_| StateError::Overflow)?;
-        self.account.position_mut(terms)?.change(lots, quote)
+        let view = View {
+            exchange: self.exchange,
+            board: &self.board,
+            now: self.now,
+        };
+        let index = match terms.is_perpetual() {
+            true => view.funding_index(terms.underlying)?,
+            false => I80F48::ZERO,
+        };
+        let position = self.account.position_mut(terms)?;
+        position.settle_funding(index)?;
+        position.change(lots, quote)
     }
 
     /// Multiplies the price of an underlying and of the assets mapped to it by a factor, Q32, at once: slow prices stay.
@@ -134,7 +145,8 @@ impl<'a> WhatIf<'a> {
         Ok(())
     }
 
-    /// Lets time pass: expiries come closer, prices and surfaces stay as fresh as they are. No interest, no funding.
+    /// Lets time pass: expiries come closer, prices and surfaces stay as fresh as they are. Funding goes on at the present rate while that
+    /// stands, interest does not.
     pub fn pass_time(&mut self, seconds: u64) {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         self.now = self.now.saturating_add(seconds);

@@ -2,7 +2,9 @@ use super::bounds::within;
 use crate::error::{BallastError, Coded};
 use crate::events::{MarketAdded, ParametersChanged, Terms};
 use anchor_lang::prelude::*;
-use ballast_state::{Exchange, Market, MarketKind, MarketStatus, MarketTerms, seeds};
+use ballast_state::{
+    EXPIRY_MAX_S, Exchange, Market, MarketKind, MarketStatus, MarketTerms, next_expiry, seeds,
+};
 
 /// How a market trades; see [`Market`].
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +68,20 @@ impl From<Terms> for MarketTerms {
 }
 
 impl MarketArgs {
-    fn validate(&self, exchange: &Exchange) -> Result<()> {
+    fn validate(&self, exchange: &Exchange, now: i64) -> Result<()> {
         exchange.underlying(self.terms.underlying).coded()?;
         let terms = MarketTerms::from(self.terms);
-        require!(
-            terms.kind().coded()? == MarketKind::Perpetual,
-            BallastError::UnsupportedInstrument
-        );
-        within("expiry", terms.expiry, 0, 0)?;
-        within("strike", terms.strike, 0, 0)
+        if terms.kind().coded()? == MarketKind::Perpetual {
+            within("expiry", terms.expiry, 0, 0)?;
+        } else {
+            // The admin may choose any day.
+            let ahead_s = terms.expiry.saturating_sub(now);
+            let on_grid =
+                next_expiry(terms.expiry) == terms.expiry && (1..=EXPIRY_MAX_S).contains(&ahead_s);
+            require!(on_grid, BallastError::ExpiryNotOnGrid);
+        }
+        let strikes = if terms.is_option() { 1..=1 << 50 } else { 0..=0 };
+        within("strike", terms.strike, *strikes.start(), *strikes.end())
     }
 }
 
@@ -103,7 +110,8 @@ pub struct AddMarket<'info> {
 
 impl AddMarket<'_> {
     pub fn handle(ctx: Context<Self>, args: MarketArgs) -> Result<()> {
-        args.validate(&*ctx.accounts.exchange.load()?)?;
+        let now = Clock::get()?.unix_timestamp;
+        args.validate(&*ctx.accounts.exchange.load()?, now)?;
         let mut market = ctx.accounts.market.load_init()?;
         market.exchange = ctx.accounts.exchange.key();
         market.creator = ctx.accounts.payer.key();
@@ -115,6 +123,7 @@ impl AddMarket<'_> {
             exchange: ctx.accounts.exchange.key(),
             market: ctx.accounts.market.key(),
             terms: args.terms,
+            creator: market.creator,
         });
         Ok(())
     }
@@ -133,8 +142,8 @@ impl UpdateMarket<'_> {
     /// Orders that rest already keep their prices and sizes.
     pub fn handle(ctx: Context<Self>, parameters: MarketParameters) -> Result<()> {
         let mut market = ctx.accounts.market.load_mut()?;
-        let tradable = market.status <= MarketStatus::ReduceOnly as u8;
-        require!(tradable, BallastError::MarketNotActive);
+        let expired = market.terms.is_expired(Clock::get()?.unix_timestamp);
+        require!(!expired, BallastError::MarketExpired);
         parameters.write(&mut market)?;
         emit!(ParametersChanged {
             exchange: ctx.accounts.exchange.key(),

@@ -1,5 +1,5 @@
-use super::FeedChoice;
 use super::bounds::{fraction, within};
+use super::{FeedChoice, FundingParameters, OptionParameters, SurfaceParameters};
 use crate::error::{BallastError, Coded};
 use crate::events::{ParametersChanged, UnderlyingAdded};
 use anchor_lang::prelude::*;
@@ -49,6 +49,9 @@ pub struct UnderlyingParameters {
     pub size_cap_q32: u64,
     pub unsettled_profit_cap: u64,
     pub price_band_q32: u64,
+    pub funding: FundingParameters,
+    pub options: OptionParameters,
+    pub surface: SurfaceParameters,
 }
 
 impl UnderlyingParameters {
@@ -102,7 +105,9 @@ impl UnderlyingParameters {
         underlying.size_cap_q32 = self.size_cap_q32;
         underlying.unsettled_profit_cap = self.unsettled_profit_cap;
         underlying.price_band_q32 = self.price_band_q32;
-        Ok(())
+        self.funding.write(underlying)?;
+        self.options.write(underlying)?;
+        self.surface.write(underlying)
     }
 }
 
@@ -120,6 +125,9 @@ impl From<&Underlying> for UnderlyingParameters {
             size_cap_q32: underlying.size_cap_q32,
             unsettled_profit_cap: underlying.unsettled_profit_cap,
             price_band_q32: underlying.price_band_q32,
+            funding: underlying.into(),
+            options: underlying.into(),
+            surface: underlying.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::error::{BallastError, Coded};
+use crate::error::{BallastError, Coded, code};
 use crate::events::{PriceRefused, PriceUpdated};
 use crate::instructions::require_not_paused;
 use crate::oracle::{self, OraclePrice};
@@ -153,12 +153,4 @@ fn sample_volatility(exchange: &Exchange, board: &mut Board, feed: u8) -> Result
         }
     }
     Ok(())
-}
-
-/// The number a client would see.
-fn code(error: &Error) -> u32 {
-    match error {
-        Error::AnchorError(error) => error.error_code_number,
-        Error::ProgramError(_) => u32::MAX,
-    }
 }

@@ -4,7 +4,9 @@ use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
 use ballast_state::health::View;
-use ballast_state::{Bank, Board, Exchange, MarginAccount, Market, Pausable, QUOTE_ASSET, ledger};
+use ballast_state::{
+    Bank, Board, Exchange, MarginAccount, Market, Pausable, Position, QUOTE_ASSET, ledger,
+};
 
 #[derive(Accounts)]
 pub struct SettlePnl<'info> {
@@ -36,27 +38,20 @@ impl SettlePnl<'_> {
         };
 
         require_not_paused(&exchange, Pausable::SettlePnl, view.now)?;
-        let position = *account
+        let before = *account
             .position(&market.terms)
             .ok_or(BallastError::PositionNotFound)?;
-        let value = if position.base_lots == 0 {
-            0
-        } else {
-            let mark = view.fresh_mark(market.terms.underlying).coded()?;
-            signed_value_floor(position.base_lots, mark).coded()?
-        };
-        let profit = value
-            .checked_add(position.quote)
-            .ok_or(BallastError::Overflow)?;
+        let mut position = view.with_funding(&before).coded()?;
+        let funding = position.quote.saturating_sub(before.quote);
+        let profit = profit(&view, &position)?;
         require_neq!(profit, 0, BallastError::NothingToSettle);
         let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;
         let settled = profit.min(pool);
         require_neq!(settled, 0, BallastError::SettlementPoolEmpty);
 
-        account
-            .position_mut(&market.terms)
-            .and_then(|position| position.change(0, -settled))
-            .coded()?;
+        position.change(0, -settled).coded()?;
+        *account.position_mut(&market.terms).coded()? = position;
+        market.book(&before, &position).coded()?;
         let indexes = board.indexes(QUOTE_ASSET).coded()?;
         let cash = account.balance_mut(QUOTE_ASSET).coded()?;
         let owned = ledger::amount(cash, indexes).coded()?;
@@ -78,7 +73,34 @@ impl SettlePnl<'_> {
             margin_account: ctx.accounts.margin_account.key(),
             market: ctx.accounts.market.key(),
             amount: settled,
+            funding,
         });
         Ok(())
     }
+}
+
+/// The profit that may move into cash. A perpetual's is at the board's price. A future's is what that and its forward agree on, so that a
+/// posted carry pays nobody. An option's is known once it is closed or expired: a posted volatility never moves cash.
+fn profit(view: &View, position: &Position) -> Result<i64> {
+    let (terms, lots) = (&position.terms, position.base_lots);
+    if lots == 0 {
+        return Ok(position.quote);
+    }
+    require!(!terms.is_option(), BallastError::OptionNotClosed);
+    require!(
+        !terms.is_expired(view.now),
+        BallastError::SettlementPending
+    );
+    let at = |mark| {
+        let value = signed_value_floor(lots, mark).coded()?;
+        let profit = value.checked_add(position.quote);
+        profit.ok_or(error!(BallastError::Overflow))
+    };
+    let spot = at(view.fresh_mark(terms.underlying).coded()?)?;
+    let mark = at(view.mark(terms).coded()?)?;
+    Ok(if (spot > 0) == (mark > 0) {
+        if spot > 0 { spot.min(mark) } else { spot.max(mark) }
+    } else {
+        0
+    })
 }

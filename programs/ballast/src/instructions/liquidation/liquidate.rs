@@ -125,6 +125,7 @@ impl<'info> Liquidate<'info> {
         };
         let slice = Slice::take(
             &view,
+            &report,
             &mut account,
             &mut liquidator,
             terms.fraction_q32,
@@ -212,7 +213,7 @@ fn agree(
             report.equity_maintenance,
             price.saturating_sub(allowance),
         );
-        in_whole_lots_q32(view, account, report.gross_value, least)?
+        in_whole_lots_q32(account, report, least)
     };
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {

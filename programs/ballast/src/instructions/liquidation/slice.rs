@@ -6,8 +6,7 @@ use crate::instructions::require_accrued;
 use anchor_lang::prelude::*;
 use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
-use ballast_risk::numbers::signed_value_ceil;
-use ballast_state::health::View;
+use ballast_state::health::{Report, View};
 use ballast_state::{
     Bank, MarginAccount, Market, MarketTerms, Position, QUOTE_ASSET, Tagged, ledger, view,
 };
@@ -65,6 +64,7 @@ impl Slice {
     /// so that every slice makes progress.
     pub fn take(
         view: &View,
+        report: &Report,
         account: &mut MarginAccount,
         liquidator: &mut MarginAccount,
         fraction_q32: u64,
@@ -85,10 +85,10 @@ impl Slice {
                 )?;
             }
         }
-        for index in 0..account.positions.len() {
-            if !account.positions[index].is_free() {
-                slice.take_position(view, account, index, liquidator, fraction_q32, netting)?;
-            }
+        let mut valued = report.positions().iter();
+        for from in account.positions.iter_mut().filter(|from| !from.is_free()) {
+            let value = valued.next().ok_or(BallastError::UnknownIndex)?.value;
+            slice.take_position(view, from, value, liquidator, fraction_q32, netting)?;
         }
         Ok(slice)
     }
@@ -142,73 +142,87 @@ impl Slice {
         Ok(())
     }
 
+    /// Moves a part of a position whose lots are worth `lots_value` at their mark.
     fn take_position(
         &mut self,
         view: &View,
-        account: &mut MarginAccount,
-        index: usize,
+        from: &mut Position,
+        lots_value: i64,
         liquidator: &mut MarginAccount,
         fraction_q32: u64,
         netting: &Netting,
     ) -> Result<()> {
-        let from = account.positions[index];
-        let (lots, quote) = split(&from, fraction_q32).ok_or(BallastError::Overflow)?;
+        let to = liquidator.position_mut(&from.terms).coded()?;
+        let before = [*from, *to];
+        let mut funding = [0; 2];
+        if from.terms.is_perpetual() {
+            let index = view.funding_index(from.terms.underlying).coded()?;
+            funding = [
+                from.settle_funding(index).coded()?,
+                to.settle_funding(index).coded()?,
+            ];
+        }
+        let settled = *from;
+        let (lots, quote) = split(from, fraction_q32).ok_or(BallastError::Overflow)?;
         if lots == 0 && quote == 0 {
             return Ok(());
         }
-        account.positions[index].change(-lots, -quote).coded()?;
-        let to = liquidator.position_mut(&from.terms).coded()?;
-        let held = to.base_lots;
+        from.change(-lots, -quote).coded()?;
         to.change(lots, quote).coded()?;
-        let after = held + lots;
-        if held.signum() == -lots.signum() && lots != 0 && held != 0 {
-            let loader = netting.market(&from.terms)?;
+        if nets(&before[1], lots, quote) {
+            let loader = netting.market(&settled.terms)?;
             let mut market = loader.load_mut()?;
-            market
-                .move_open_interest(from.base_lots, from.base_lots - lots)
-                .coded()?;
-            market.move_open_interest(held, after).coded()?;
+            market.book(&before[0], from).coded()?;
+            market.book(&before[1], to).coded()?;
         }
-        let mark = view
-            .liquidation_mark(from.terms.underlying, from.base_lots >= 0)
-            .coded()?;
-        let value = signed_value_ceil(lots, mark)
-            .coded()?
-            .checked_add(quote)
+        let value = part_ceil(lots_value, lots, settled.base_lots)
+            .and_then(|value| value.checked_add(quote))
             .ok_or(BallastError::Overflow)?;
         self.value = self
             .value
             .checked_add(value)
             .ok_or(BallastError::Overflow)?;
         self.positions.push(MovedPosition {
-            terms: from.terms.into(),
+            terms: settled.terms.into(),
             base_lots: lots,
             quote,
+            funding,
         });
         Ok(())
     }
 }
 
+/// Whether what the liquidator holds already is opposite to what it takes, so that the market's totals change.
+fn nets(held: &Position, lots: i64, quote: i64) -> bool {
+    let opposite = |held: i64, taken: i64| held.signum() == -taken.signum() && taken != 0;
+    opposite(held.base_lots, lots) || (!held.terms.is_perpetual() && opposite(held.quote, quote))
+}
+
+/// The part of a position's value that goes with some of its lots, rounded up; 0 without lots.
+fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Option<i64> {
+    if of_lots == 0 {
+        return Some(0);
+    }
+    // Both lots have the same sign.
+    let (lots, of_lots) = (i128::from(lots.abs()), i128::from(of_lots.abs()));
+    let product = i128::from(value) * lots;
+    let ceil = product.div_euclid(of_lots) + i128::from(product.rem_euclid(of_lots) != 0);
+    i64::try_from(ceil).ok()
+}
+
 /// The smallest fraction of at least `fraction_q32` at which every large position moves whole lots. Lots round up, so a position
 /// of few lots would otherwise leave faster than the deposits and positions that hedge it. One worth less than a tenth of
 /// the account's gross value does not count: its rounding hardly matters, and a single lot of it must not sell the account.
-pub fn in_whole_lots_q32(
-    view: &View,
-    account: &MarginAccount,
-    gross_value: i64,
-    fraction_q32: u64,
-) -> Result<u64> {
+pub fn in_whole_lots_q32(account: &MarginAccount, report: &Report, fraction_q32: u64) -> u64 {
     let mut largest = fraction_q32;
-    for position in account.positions.iter().filter(|slot| slot.base_lots != 0) {
-        let mark = view
-            .liquidation_mark(position.terms.underlying, position.base_lots > 0)
-            .coded()?;
-        let value = signed_value_ceil(position.base_lots, mark).coded()?;
-        if value.saturating_abs().saturating_mul(LARGE_SHARE) >= gross_value {
+    let positions = account.positions.iter().filter(|slot| !slot.is_free());
+    for (position, valued) in positions.zip(report.positions()) {
+        let weight = valued.value.saturating_abs().saturating_mul(LARGE_SHARE);
+        if position.base_lots != 0 && weight >= report.gross_value {
             largest = largest.max(whole_lots_q32(position.base_lots, fraction_q32));
         }
     }
-    Ok(largest.min(Q32_ONE))
+    largest.min(Q32_ONE)
 }
 
 /// A position is large when so many of it are worth the account's gross value.
@@ -271,6 +285,32 @@ mod tests {
             ..Position::default()
         };
         assert_eq!(split(&settled, Q32_ONE / 2), Some((0, -4)));
+    }
+
+    #[test]
+    fn values_are_split_up_in_the_accounts_favour() {
+        assert_eq!(part_ceil(1_000, 3, 10), Some(300));
+        assert_eq!(part_ceil(1_001, 3, 10), Some(301));
+        assert_eq!(part_ceil(-1_001, -3, -10), Some(-300));
+        assert_eq!(part_ceil(7, 0, 0), Some(0));
+        assert_eq!(part_ceil(i64::MIN, 1, 1), Some(i64::MIN));
+    }
+
+    #[test]
+    fn markets_are_needed_where_opposites_meet() {
+        let held = |base_lots, quote, kind| Position {
+            base_lots,
+            quote,
+            terms: MarketTerms {
+                kind,
+                ..MarketTerms::default()
+            },
+            ..Position::default()
+        };
+        assert!(nets(&held(5, 0, 0), -1, 0) && !nets(&held(5, 0, 0), 1, 0));
+        assert!(!nets(&held(0, 0, 2), -1, -9) && !nets(&held(5, 0, 2), 1, 5));
+        // A perpetual has no total of debts.
+        assert!(nets(&held(5, 7, 2), 1, -1) && !nets(&held(5, 7, 0), 1, -1));
     }
 
     #[test]

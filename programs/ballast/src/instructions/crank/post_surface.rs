@@ -1,0 +1,124 @@
+use crate::error::{BallastError, Coded};
+use crate::events::SurfacePosted;
+use crate::instructions::require_not_paused;
+use anchor_lang::prelude::*;
+use ballast_risk::Q32_ONE;
+use ballast_risk::numbers::product_q32;
+use ballast_risk::surface::TENOR_DAYS;
+use ballast_state::{Board, Exchange, Pausable, TENORS, Underlying, UnderlyingState};
+
+/// Largest size of the skew and smile coefficients, Q32.
+const COEFFICIENT_MAX_Q32: u64 = Q32_ONE;
+
+/// A volatility surface; see [`UnderlyingState`]. Everything Q32.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SurfaceArgs {
+    /// Index of the underlying.
+    pub underlying: u8,
+    /// At-the-money volatility at 1, 7, 30, 90, 180 and 365 days.
+    pub atm_volatility_q32: [u64; TENORS],
+    pub skew_q32: i64,
+    pub smile_q32: i64,
+    /// Yearly carry of the forward.
+    pub carry_q32: i64,
+}
+
+#[derive(Accounts)]
+pub struct PostSurface<'info> {
+    #[account(has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut)]
+    pub board: AccountLoader<'info, Board>,
+    /// The underlying's surface authority.
+    pub authority: Signer<'info>,
+}
+
+impl PostSurface<'_> {
+    pub fn handle(ctx: Context<Self>, args: SurfaceArgs) -> Result<()> {
+        let exchange = ctx.accounts.exchange.load()?;
+        let mut board = ctx.accounts.board.load_mut()?;
+        let now = Clock::get()?.unix_timestamp;
+        require_not_paused(&exchange, Pausable::PostSurface, now)?;
+        let listed = exchange.underlying(args.underlying).coded()?;
+        require_keys_eq!(
+            listed.surface_authority,
+            ctx.accounts.authority.key(),
+            BallastError::NotSurfaceAuthority
+        );
+        let state = &mut board.underlyings[usize::from(args.underlying)];
+        let age_s = now.saturating_sub(state.surface_time).max(0).unsigned_abs();
+        require_gte!(age_s, listed.surface_interval_s, BallastError::TooEarly);
+        args.validate(listed, state)?;
+
+        state.atm_volatility_q32 = args.atm_volatility_q32;
+        state.skew_q32 = args.skew_q32;
+        state.smile_q32 = args.smile_q32;
+        state.carry_q32 = args.carry_q32;
+        state.surface_time = now;
+        emit!(SurfacePosted {
+            exchange: ctx.accounts.exchange.key(),
+            surface: args,
+        });
+        Ok(())
+    }
+}
+
+impl SurfaceArgs {
+    /// Checks the surface by itself, against the last one and against the realised volatility. A wrong surface could make options worth
+    /// anything, so one key must not be able to move it far or fast.
+    fn validate(&self, listed: &Underlying, last: &UnderlyingState) -> Result<()> {
+        let is_first = last.surface_time == 0;
+        let step_q32 = listed.surface_step_q32;
+        let realised = last.volatility_q32;
+        let highest = product_q32(realised, listed.surface_distance_q32);
+        let mut total_variance = 0;
+        for (index, (&new, &old)) in self
+            .atm_volatility_q32
+            .iter()
+            .zip(&last.atm_volatility_q32)
+            .enumerate()
+        {
+            let within = (listed.surface_floor_q32..=listed.surface_cap_q32).contains(&new);
+            bound(within, "floor and cap")?;
+            bound(
+                is_first || new.abs_diff(old) <= product_q32(old, step_q32),
+                "largest step",
+            )?;
+            // Too far from what is realised it may only come back.
+            let too_low = product_q32(new, listed.surface_distance_q32) < realised;
+            let away = too_low && (is_first || new < old);
+            bound(!away, "distance below the realised volatility")?;
+            let away = new > highest && (is_first || new > old);
+            bound(!away, "distance above the realised volatility")?;
+            // Otherwise a calendar spread would be worth less than nothing.
+            let variance = product_q32(new, new).saturating_mul(TENOR_DAYS[index]);
+            bound(variance >= total_variance, "total variance, which must rise")?;
+            total_variance = variance;
+        }
+        let moved = |new: i64, old: i64, limit: u64, step: u64| {
+            new.unsigned_abs() <= limit && (is_first || new.abs_diff(old) <= step)
+        };
+        bound(
+            moved(self.skew_q32, last.skew_q32, COEFFICIENT_MAX_Q32, step_q32),
+            "skew",
+        )?;
+        bound(
+            moved(self.smile_q32, last.smile_q32, COEFFICIENT_MAX_Q32, step_q32),
+            "smile",
+        )?;
+        let most = listed.carry_maximum_q32;
+        bound(
+            moved(self.carry_q32, last.carry_q32, most, product_q32(most, step_q32)),
+            "carry",
+        )
+    }
+}
+
+/// Names the bound in the log when it does not hold.
+fn bound(holds: bool, name: &str) -> Result<()> {
+    if !holds {
+        msg!("the surface is beyond its {}", name);
+        return err!(BallastError::SurfaceOutOfBounds);
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+use crate::error::BallastError;
+use crate::events::OrderPruned;
+use crate::instructions::{health_if_filled, only_reduces, require_not_paused};
+use anchor_lang::prelude::*;
+use ballast_state::health::{Report, View};
+use ballast_state::{Board, Exchange, MarginAccount, Order, Pausable};
+
+#[derive(Accounts)]
+pub struct PruneOrder<'info> {
+    #[account(has_one = board @ BallastError::WrongBoard)]
+    pub exchange: AccountLoader<'info, Exchange>,
+    pub board: AccountLoader<'info, Board>,
+    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    pub margin_account: AccountLoader<'info, MarginAccount>,
+}
+
+impl PruneOrder<'_> {
+    /// Removes an order that has lapsed with its time or its market, that could not reduce anything any more, or that its account could not
+    /// afford. Prices that cannot be used say nothing about what an account can afford.
+    pub fn handle(ctx: Context<Self>, order_id: u64) -> Result<()> {
+        let exchange = ctx.accounts.exchange.load()?;
+        let board = ctx.accounts.board.load()?;
+        let mut account = ctx.accounts.margin_account.load_mut()?;
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: Clock::get()?.unix_timestamp,
+        };
+        require_not_paused(&exchange, Pausable::PruneOrder, view.now)?;
+        let order = *account.order(order_id).ok_or(BallastError::OrderNotFound)?;
+        let lapsed = order.is_expired(view.now) || order.terms.is_expired(view.now);
+        let useless = if only_reduces(&account, &order) {
+            false
+        } else {
+            order.reduce_only != 0 || {
+                let mut report = Report::boxed();
+                !lapsed && health_if_filled(&view, &account, &order, &mut report)? < 0
+            }
+        };
+        require!(lapsed || useless, BallastError::OrderStillGood);
+
+        *account.order_mut(order_id).ok_or(BallastError::OrderNotFound)? = Order::default();
+        emit!(OrderPruned {
+            margin_account: ctx.accounts.margin_account.key(),
+            order_id,
+            lots: order.lots,
+        });
+        Ok(())
+    }
+}

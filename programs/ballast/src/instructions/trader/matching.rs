@@ -1,0 +1,263 @@
+//! Two orders that trade with each other: what they agree on, how it is booked, and what it does to margin.
+
+use super::order::{fillable, require_open, require_surface, require_within_band};
+use crate::error::{BallastError, Coded};
+use crate::events::OrderFilled;
+use anchor_lang::prelude::*;
+use ballast_risk::funding::premium_q32;
+use ballast_risk::numbers::{mul_q32_ceil, value_ceil};
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{FeeRates, MarginAccount, Market, MarketTerms, Order, Position, Side};
+use fixed::types::I80F48;
+
+/// A market while fills are booked in it.
+pub(super) struct Desk<'a> {
+    pub view: &'a View<'a>,
+    pub market: &'a mut Market,
+    pub rates: &'a FeeRates,
+    /// Up to which funding is settled before a position changes; 0 for what has none.
+    funding_index: I80F48,
+}
+
+/// What is traded.
+pub(super) struct Fill {
+    pub lots: i64,
+    pub price: u64,
+    pub quote: i64,
+    pub maker_fee: u64,
+    pub taker_fee: u64,
+    pub taker_side: Side,
+}
+
+impl<'a> Desk<'a> {
+    pub fn new(view: &'a View<'a>, market: &'a mut Market) -> Result<Self> {
+        let terms = &market.terms;
+        let rates = &view.exchange.fees[terms.kind().coded()? as usize];
+        let funding_index = if terms.is_perpetual() {
+            view.funding_index(terms.underlying).coded()?
+        } else {
+            I80F48::ZERO
+        };
+        Ok(Self {
+            view,
+            market,
+            rates,
+            funding_index,
+        })
+    }
+
+    /// A resting order of this market that may trade now.
+    pub fn live(&self, account: &MarginAccount, id: u64) -> Result<Order> {
+        let order = account.order(id).ok_or(BallastError::OrderNotFound)?;
+        require!(order.terms == self.market.terms, BallastError::WrongMarket);
+        require!(!order.is_expired(self.view.now), BallastError::OrderExpired);
+        let reduce_only = order.reduce_only != 0;
+        require_open(self.market, reduce_only, self.view.now)?;
+        require!(
+            reduce_only || !account.in_liquidation(),
+            BallastError::InLiquidation
+        );
+        Ok(*order)
+    }
+
+    /// What a maker's resting order and a taker's order trade with each other: at the maker's price, at most `lots_max`.
+    pub fn agree(
+        &self,
+        (maker, resting): (&MarginAccount, &Order),
+        (taker, crossing): (&MarginAccount, &Order),
+        lots_max: u64,
+    ) -> Result<Fill> {
+        let crosses = match (resting.side(), crossing.side()) {
+            (Side::Ask, Side::Bid) => crossing.price >= resting.price,
+            (Side::Bid, Side::Ask) => crossing.price <= resting.price,
+            _ => return err!(BallastError::SameSide),
+        };
+        require!(crosses, BallastError::OrdersDoNotCross);
+        require_within_band(self.view, self.market, resting.price)?;
+        let lots = fillable(maker, resting)?
+            .min(fillable(taker, crossing)?)
+            .min(lots_max);
+        require_gt!(lots, 0, BallastError::ZeroAmount);
+        let lots = i64::try_from(lots).map_err(|_| BallastError::Overflow)?;
+        let price = i64::try_from(resting.price).map_err(|_| BallastError::Overflow)?;
+        let quote = lots.checked_mul(price).ok_or(BallastError::Overflow)?;
+        let fill = Fill {
+            lots,
+            price: resting.price,
+            quote,
+            maker_fee: self.fee(lots, quote, self.rates.maker_q32)?,
+            taker_fee: self.fee(lots, quote, self.rates.taker_q32)?,
+            taker_side: crossing.side(),
+        };
+        self.check_open_interest(maker, taker, &fill)?;
+        Ok(fill)
+    }
+
+    /// A fee, rounded up: on the traded value; for an option on the underlying's value, up to a share of the premium.
+    fn fee(&self, lots: i64, quote: i64, rate_q32: u64) -> Result<u64> {
+        let terms = &self.market.terms;
+        let fee = if terms.is_option() {
+            let mark = self.view.last_mark(terms.underlying).coded()?;
+            let notional = value_ceil(lots.unsigned_abs(), mark).coded()?;
+            let cap = mul_q32_ceil(quote, self.rates.premium_cap_q32).coded()?;
+            mul_q32_ceil(notional, rate_q32).coded()?.min(cap)
+        } else {
+            mul_q32_ceil(quote, rate_q32).coded()?
+        };
+        Ok(fee.unsigned_abs())
+    }
+
+    /// Above its cap open interest may only fall.
+    fn check_open_interest(
+        &self,
+        maker: &MarginAccount,
+        taker: &MarginAccount,
+        fill: &Fill,
+    ) -> Result<()> {
+        let market = &*self.market;
+        let grown = |account: &MarginAccount, lots: i64| {
+            let held = account.lots(&market.terms);
+            let after = held.checked_add(lots).ok_or(BallastError::Overflow)?;
+            Ok::<_, Error>(i128::from(after.max(0)) - i128::from(held.max(0)))
+        };
+        let grows = grown(maker, fill.of_maker())? + grown(taker, -fill.of_maker())?;
+        let after = i128::from(market.open_interest_lots) + grows;
+        let holds = grows <= 0 || after <= i128::from(market.open_interest_cap_lots);
+        require!(holds, BallastError::OpenInterestCapExceeded);
+        Ok(())
+    }
+
+    /// Books one side of a fill in its position and in the market's totals, and returns the funding that was settled before.
+    pub fn book(
+        &mut self,
+        account: &mut MarginAccount,
+        lots: i64,
+        fill: &Fill,
+        fee: u64,
+    ) -> Result<i64> {
+        let value = if lots > 0 { -fill.quote } else { fill.quote };
+        let fee = i64::try_from(fee).map_err(|_| BallastError::Overflow)?;
+        let quote = value.checked_sub(fee).ok_or(BallastError::Overflow)?;
+        self.change(account, lots, quote)
+    }
+
+    /// Changes a position, its funding settled first and returned.
+    pub fn change(&mut self, account: &mut MarginAccount, lots: i64, quote: i64) -> Result<i64> {
+        let position = account.position_mut(&self.market.terms).coded()?;
+        let before = *position;
+        let funding = position.settle_funding(self.funding_index).coded()?;
+        position.change(lots, quote).coded()?;
+        self.market.book(&before, position).coded()?;
+        Ok(funding)
+    }
+
+    /// Lets a fill move the premium from which funding is worked out. Without a fresh price it says nothing.
+    pub fn note_premium(&mut self, fill: &Fill) -> Result<()> {
+        let terms = self.market.terms;
+        if !terms.is_perpetual() {
+            return Ok(());
+        }
+        if let Ok(mark) = self.view.fresh_mark(terms.underlying) {
+            let listed = self.view.exchange.underlying(terms.underlying).coded()?;
+            self.market.note_premium(
+                premium_q32(I80F48::from_num(fill.price), mark),
+                fill.quote.unsigned_abs(),
+                listed.funding_impact_value,
+                self.view.now,
+                listed.funding_interval_s,
+            );
+        }
+        Ok(())
+    }
+
+    /// The exchange's part of a fill's fees.
+    pub fn earn(&mut self, fill: &Fill, filler_fee: u64) -> Result<()> {
+        let fees = fill.maker_fee.checked_add(fill.taker_fee);
+        let earned = fees.and_then(|fees| fees.checked_sub(filler_fee));
+        let total = earned.and_then(|earned| self.market.fees.checked_add(earned));
+        self.market.fees = total.ok_or(BallastError::Overflow)?;
+        Ok(())
+    }
+}
+
+impl Fill {
+    /// The maker's lots, signed; the taker's are the opposite.
+    pub fn of_maker(&self) -> i64 {
+        match self.taker_side {
+            Side::Bid => -self.lots,
+            Side::Ask => self.lots,
+        }
+    }
+
+    /// The event, without what differs between the instructions.
+    pub fn event(&self, market: Pubkey, [maker, taker]: [(Pubkey, u64, i64); 2]) -> OrderFilled {
+        OrderFilled {
+            market,
+            maker: maker.0,
+            taker: taker.0,
+            maker_order_id: maker.1,
+            taker_order_id: taker.1,
+            taker_side: self.taker_side as u8,
+            price: self.price,
+            lots: self.lots.unsigned_abs(),
+            maker_fee: self.maker_fee,
+            taker_fee: self.taker_fee,
+            filler_fee: 0,
+            maker_funding: maker.2,
+            taker_funding: taker.2,
+        }
+    }
+}
+
+/// Takes so many lots off a resting order; an empty one is gone.
+pub(super) fn use_up(account: &mut MarginAccount, order_id: u64, lots: i64) -> Result<()> {
+    let order = account
+        .order_mut(order_id)
+        .ok_or(BallastError::OrderNotFound)?;
+    order.lots = order
+        .lots
+        .checked_sub(lots.unsigned_abs())
+        .ok_or(BallastError::Overflow)?;
+    if order.lots == 0 {
+        *order = Order::default();
+    }
+    Ok(())
+}
+
+/// Requires initial margin of an account after its fills, or, when they have only reduced its position, no more risk than before.
+pub(super) fn require_margin(
+    view: &View,
+    terms: &MarketTerms,
+    before: &MarginAccount,
+    account: &MarginAccount,
+    report: &mut Report,
+    refusal: BallastError,
+) -> Result<()> {
+    let reduced = has_reduced(before.position(terms), account.position(terms));
+    if !reduced {
+        require_surface(view, terms)?;
+    }
+    let strict = view.assess(account, Purpose::AddRisk, report);
+    if strict.is_ok() && report.health_initial() >= 0 {
+        return Ok(());
+    }
+    if !reduced {
+        strict.coded()?;
+        return Err(refusal.into());
+    }
+    view.assess(before, Purpose::ReduceRisk, report).coded()?;
+    let mark = report.risk_mark();
+    view.assess(account, Purpose::ReduceRisk, report).coded()?;
+    if report.risk_mark().is_no_riskier_than(&mark) {
+        Ok(())
+    } else {
+        Err(refusal.into())
+    }
+}
+
+/// Whether a position has become smaller on the same side.
+fn has_reduced(before: Option<&Position>, after: Option<&Position>) -> bool {
+    let lots = |position: Option<&Position>| position.map_or(0, |position| position.base_lots);
+    let (before, after) = (lots(before), lots(after));
+    after.unsigned_abs() < before.unsigned_abs() && (after == 0 || (after > 0) == (before > 0))
+}
