@@ -201,7 +201,7 @@ fn totals_that_would_overflow_refuse_the_fill() {
     stage.patch::<Market>(&key, |market| {
         (market.fees, market.open_interest_lots) = (0, u64::MAX)
     });
-    stage.refused(&[both.clone()], &[], BallastError::Overflow);
+    stage.refused(&[both.clone()], &[], BallastError::OpenInterestCapExceeded);
     stage.patch::<Market>(&key, |market| market.open_interest_lots = 0);
     stage.patch::<MarginAccount>(&account, |account| {
         account.positions[0].terms = Venue::perpetual(SOL);
@@ -224,22 +224,23 @@ fn a_market_fills_the_orders_of_its_status() {
         place(&mut stage, &short, reduce_only(at(MARK, 10, Side::Bid))),
     ];
     let key = stage.market(SOL);
-    for (status, orders, taken) in [
-        (0, plain, true),
-        (0, closing, true),
-        (1, closing, true),
-        (1, plain, false),
-        (1, [plain[0], closing[1]], false),
-        (1, [closing[0], plain[1]], false),
-        (2, closing, false),
-        (3, closing, false),
+    let reduce_only = Some(BallastError::MarketNotActive);
+    let expired = Some(BallastError::MarketExpired);
+    for (status, orders, refusal) in [
+        (0, plain, None),
+        (0, closing, None),
+        (1, closing, None),
+        (1, plain, reduce_only),
+        (1, [plain[0], closing[1]], reduce_only),
+        (1, [closing[0], plain[1]], reduce_only),
+        (2, closing, expired),
+        (3, closing, expired),
     ] {
         stage.patch::<Market>(&key, |market| market.status = status);
         let both = stage.fill(SOL, (&long, orders[0]), (&short, orders[1]), 10);
-        if taken {
-            stage.simulate(&[both], &[]).unwrap();
-        } else {
-            stage.refused(&[both], &[], BallastError::MarketNotActive);
+        match refusal {
+            None => stage.simulate(&[both], &[]).unwrap(),
+            Some(refusal) => stage.refused(&[both], &[], refusal),
         }
     }
 }

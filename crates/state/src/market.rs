@@ -154,10 +154,10 @@ impl Market {
     /// What may be done at `now` (unix seconds).
     pub fn status(&self, now: i64) -> MarketStatus {
         match self.status {
-            status if status == MarketStatus::Closed as u8 => MarketStatus::Closed,
-            _ if self.terms.is_expired(now) => MarketStatus::Settling,
-            status if status == MarketStatus::Active as u8 => MarketStatus::Active,
-            _ => MarketStatus::ReduceOnly,
+            0 | 1 if self.terms.is_expired(now) => MarketStatus::Settling,
+            0 => MarketStatus::Active,
+            1 => MarketStatus::ReduceOnly,
+            _ => MarketStatus::Closed,
         }
     }
 

@@ -6,12 +6,14 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::PauseSet;
-use ballast_client::args::LiquidateArgs;
+use ballast_client::args::{LiquidateArgs, OrderArgs, OrderFilter, SurfaceArgs};
 use ballast_client::instructions;
-use ballast_client::state::{Exchange, PAUSABLE_ALL, Pausable, Side};
+use ballast_client::state::{
+    Exchange, MarketKind, MarketTerms, PAUSABLE_ALL, Pausable, Side, TENORS, next_expiry,
+};
 use ballast_risk::Q32_ONE;
 use ballast_sim::Venue;
-use ballast_tests::{SOL, Stage, unsigned};
+use ballast_tests::{ETH, SOL, Stage, unsigned};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use solana_keypair::Keypair;
@@ -46,9 +48,37 @@ impl Act {
     }
 }
 
+/// Two traders have a future on SOL, which has expired and has its settlement price; one on ETH still waits for that.
+fn expired_futures(stage: &mut Stage) -> [MarketTerms; 2] {
+    let (long, short) = (stage.trader(6, 10_000.0), stage.trader(7, 10_000.0));
+    let expiry = next_expiry(stage.world.now());
+    let futures = [SOL, ETH].map(|asset| MarketTerms {
+        expiry,
+        kind: MarketKind::Future as u8,
+        ..Venue::perpetual(asset)
+    });
+    for terms in &futures {
+        stage.venue.list_market(&mut stage.world, terms).unwrap();
+    }
+    let price = stage.venue.price_per_lot(SOL, 200.0);
+    let bid = Venue::limit(Side::Bid, price, 10);
+    stage
+        .venue
+        .trade_in(&mut stage.world, &short, &long, &futures[0], bid)
+        .unwrap();
+    for before_s in (0..=960).rev().step_by(120) {
+        stage.world.set_time(expiry - before_s);
+        stage.set_price(SOL, 200.0);
+    }
+    let finalize = instructions::finalize_settlement(&stage.venue.addresses, &futures[0]);
+    stage.world.send(&[finalize], &[]).unwrap();
+    futures
+}
+
 /// A stage on which everything that can be paused is possible now, and so is what can not be.
 fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
     let mut stage = Stage::steady();
+    let futures = expired_futures(&mut stage);
     let (owner, maker) = (stage.trader(1, 10_000.0), stage.trader(2, 100_000.0));
     let (falling, fallen) = (stage.trader(3, 2_000.0), stage.trader(4, 2_000.0));
     let liquidator = stage.trader(5, 100_000.0);
@@ -68,6 +98,7 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
     stage.world.send(&[flag], &[]).unwrap();
     let bid = Venue::limit(Side::Bid, stage.venue.price_per_lot(SOL, 188.0), 10);
     let ask = Venue::limit(Side::Ask, bid.price, 10);
+    let now = stage.world.now();
     let mut place = |key: &Keypair, order| {
         stage
             .venue
@@ -75,6 +106,14 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
             .unwrap()
     };
     let resting = (place(&maker, ask), place(&owner, bid));
+    let lapsed = place(
+        &owner,
+        OrderArgs {
+            expires_at: now as u32 + 1,
+            ..bid
+        },
+    );
+    stage.world.advance(1);
 
     let (usdc, account) = (stage.venue.mints[USDC], stage.account(&owner));
     let second = addresses.margin_account(&key, 1);
@@ -84,6 +123,19 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
     };
     let by_owner = |instruction| Act::new(instruction, &[&owner]);
     let by_anyone = |instruction| Act::new(instruction, &[]);
+    let surface = SurfaceArgs {
+        underlying: 0,
+        atm_volatility_q32: [Q32_ONE / 2; TENORS],
+        skew_q32: 0,
+        smile_q32: 0,
+        carry_q32: 0,
+    };
+    let call = MarketTerms {
+        expiry: next_expiry(now + 86_400),
+        strike: stage.venue.price_per_lot(SOL, 200.0),
+        kind: MarketKind::Call as u8,
+        ..Venue::perpetual(SOL)
+    };
     let prices: Vec<Pubkey> = (0..4).map(|i| stage.venue.price_account(i)).collect();
     let pausable = vec![
         (Pausable::Deposit, by_owner(stage.deposit(&owner, USDC, 7))),
@@ -137,8 +189,55 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
             Pausable::OpenAccount,
             by_owner(instructions::open_account(&addresses, &key, &payer, 2)),
         ),
+        (
+            Pausable::PlaceAndFill,
+            by_owner(instructions::place_and_fill(
+                &addresses,
+                &Venue::perpetual(SOL),
+                &account,
+                &key,
+                bid,
+                &[(stage.account(&maker), resting.0)],
+            )),
+        ),
+        (
+            Pausable::PruneOrder,
+            by_anyone(instructions::prune_order(&addresses, &account, lapsed)),
+        ),
+        (
+            Pausable::UpdateFunding,
+            by_anyone(instructions::update_funding(&addresses, 0)),
+        ),
+        (
+            Pausable::PostSurface,
+            Act::new(
+                instructions::post_surface(&addresses, &stage.venue.admin.pubkey(), surface),
+                &[&stage.venue.admin],
+            ),
+        ),
+        (
+            Pausable::ListSeries,
+            by_anyone(instructions::list_series(&addresses, &call, &payer)),
+        ),
+        (
+            Pausable::FinalizeSettlement,
+            by_anyone(instructions::finalize_settlement(&addresses, &futures[1])),
+        ),
+        (
+            Pausable::SettlePosition,
+            by_anyone(instructions::settle_position(
+                &addresses,
+                &futures[0],
+                &stage.account(&Stage::key(6)),
+            )),
+        ),
     ];
     let never = vec![
+        by_owner(instructions::cancel_all(
+            &account,
+            &key,
+            OrderFilter::default(),
+        )),
         by_owner(instructions::cancel_order(&account, &key, resting.1)),
         by_owner(instructions::close_account(&addresses, &key, 1)),
         by_owner(instructions::set_delegate(&account, &key, &payer)),

@@ -383,8 +383,8 @@ fn an_expired_position_waits_for_its_settlement() {
     assert_eq!(figures(&board), (10_000_000 - 8, true));
     board.prices[1].settlement_expiry = expiry;
     board.prices[1].settlement_seconds = 1_800;
-    board.prices[1].settlement_sum = I80F48::from_num(0.24 * 1_800.0).into();
-    assert_eq!(figures(&board), (20_000_000 - 7, false));
+    board.prices[1].settlement_sum = I80F48::from_num(0.234375 * 1_800.0).into();
+    assert_eq!(figures(&board), (25_625_000 - 7, false));
     board.prices[1].settlement_seconds = 899;
     assert_eq!(figures(&board), (10_000_000 - 8, true));
 }

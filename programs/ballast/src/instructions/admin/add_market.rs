@@ -142,8 +142,9 @@ impl UpdateMarket<'_> {
     /// Orders that rest already keep their prices and sizes.
     pub fn handle(ctx: Context<Self>, parameters: MarketParameters) -> Result<()> {
         let mut market = ctx.accounts.market.load_mut()?;
-        let expired = market.terms.is_expired(Clock::get()?.unix_timestamp);
-        require!(!expired, BallastError::MarketExpired);
+        let status = market.status(Clock::get()?.unix_timestamp);
+        let trades = matches!(status, MarketStatus::Active | MarketStatus::ReduceOnly);
+        require!(trades, BallastError::MarketExpired);
         parameters.write(&mut market)?;
         emit!(ParametersChanged {
             exchange: ctx.accounts.exchange.key(),
