@@ -1,0 +1,14 @@
+//! Derivatives: funding of perpetuals, option series, dated futures, settlement, the volatility surface, and how markets end.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a transaction reads as a list of instructions"
+)]
+
+mod funding;
+mod funding_history;
+mod funding_model;
+mod funding_payments;
+mod scene;
+mod series;
+mod settlement;
+mod window;
