@@ -8,6 +8,8 @@ mod funding;
 mod funding_history;
 mod funding_model;
 mod funding_payments;
+mod payoffs;
+mod pending;
 mod scene;
 mod series;
 mod settlement;
