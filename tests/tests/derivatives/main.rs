@@ -4,6 +4,7 @@
     reason = "a transaction reads as a list of instructions"
 )]
 
+mod closing;
 mod funding;
 mod funding_history;
 mod funding_model;
