@@ -12,7 +12,9 @@ use ballast::events::{MarketAdded, Terms, UnderlyingAdded};
 use ballast_client::args::{
     CorrelationArgs, FeedChoice, MarketArgs, MarketParameters, UnderlyingArgs,
 };
-use ballast_client::state::{Exchange, Market, MarketTerms, NONE, correlation_index};
+use ballast_client::state::{
+    EXPIRY_MAX_S, Exchange, Market, MarketKind, MarketTerms, NONE, correlation_index, next_expiry,
+};
 use ballast_client::units::q32;
 use ballast_client::{events, instructions};
 use ballast_risk::volatility::RANGE_LIMIT_Q32;
@@ -21,6 +23,7 @@ use solana_signer::Signer;
 
 const ONE: u64 = 1 << 32;
 
+const DAY_S: i64 = 86_400;
 const YEAR_S: u64 = 365 * 86_400;
 
 /// What a fourth underlying is listed with.
@@ -148,15 +151,71 @@ fn an_opened_market_has_its_terms_and_is_unique() {
     for (underlying, kind, error) in [
         (4, 0, BallastError::UnknownIndex),
         (NONE, 0, BallastError::UnknownIndex),
-        (3, 1, BallastError::UnsupportedInstrument),
-        (3, 2, BallastError::UnsupportedInstrument),
-        (3, 3, BallastError::UnsupportedInstrument),
+        (3, 1, BallastError::ExpiryNotOnGrid),
+        (3, 2, BallastError::ExpiryNotOnGrid),
+        (3, 3, BallastError::ExpiryNotOnGrid),
         (3, 4, BallastError::UnsupportedInstrument),
+        (3, 255, BallastError::UnsupportedInstrument),
     ] {
         let mut args = spare_market_args();
         (args.terms.underlying, args.terms.kind) = (underlying, kind);
         let add = add_market(&stage, args);
         stage.refused(&[add], &[&admin], error);
+    }
+}
+
+#[test]
+fn the_admin_opens_futures_and_options_of_any_day_within_two_years() {
+    let mut stage = stage_with_spare_underlying();
+    let admin = stage.venue.admin.insecure_clone();
+    let now = next_expiry(stage.world.now());
+    stage.world.set_time(now);
+    let with_terms = |kind: MarketKind, expiry: i64, strike: u64| {
+        let mut args = spare_market_args();
+        (args.terms.kind, args.terms.expiry, args.terms.strike) = (kind as u8, expiry, strike);
+        args
+    };
+    for args in [
+        with_terms(MarketKind::Future, now + DAY_S, 0),
+        with_terms(MarketKind::Call, now + 2 * DAY_S, 1),
+        with_terms(MarketKind::Put, now + EXPIRY_MAX_S, 1 << 50),
+    ] {
+        let add = add_market(&stage, args);
+        let done = stage.world.send(&[add.clone()], &[&admin]).unwrap();
+        let address = stage.venue.addresses.market(&args.terms.into());
+        let market: Box<Market> = stage.world.read(&address).unwrap();
+        assert_eq!(Terms::from(market.terms), args.terms);
+        assert_eq!(MarketParameters::from(&*market), args.parameters);
+        let event: MarketAdded = events::decode_all(&done.logs)[0].parse().unwrap();
+        assert_eq!((event.market, event.terms), (address, args.terms));
+        assert_eq!(event.creator, stage.world.payer.pubkey());
+        stage.refused(&[add], &[&admin], AlreadyInUse);
+    }
+    for kind in [MarketKind::Future, MarketKind::Call, MarketKind::Put] {
+        let strike = u64::from(kind != MarketKind::Future);
+        for expiry in [
+            now,
+            now - DAY_S,
+            now + DAY_S - 1,
+            now + DAY_S + 1,
+            now + EXPIRY_MAX_S + DAY_S,
+            0,
+            i64::MIN,
+            i64::MAX,
+        ] {
+            let add = add_market(&stage, with_terms(kind, expiry, strike));
+            stage.refused(&[add], &[&admin], BallastError::ExpiryNotOnGrid);
+        }
+    }
+    for (kind, strike) in [
+        (MarketKind::Future, 1),
+        (MarketKind::Call, 0),
+        (MarketKind::Put, 0),
+        (MarketKind::Call, (1 << 50) + 1),
+        (MarketKind::Put, u64::MAX),
+    ] {
+        let add = add_market(&stage, with_terms(kind, now + 3 * DAY_S, strike));
+        stage.refused(&[add], &[&admin], BallastError::ParameterOutOfBounds);
     }
 }
 

@@ -7,7 +7,9 @@ use ballast_client::args::{
     AssetParameters, ExchangeParameters, FeedParameters, MarketParameters, Role,
     UnderlyingParameters,
 };
-use ballast_client::config::{Change, Config, ConfigError, Mode, Signatory, State, Status, plan};
+use ballast_client::config::{
+    self, Change, Config, ConfigError, Kind, Mode, Plan, Signatory, State, Status, Underlying, plan,
+};
 use ballast_client::state::{Bank, Exchange, Market, MarketTerms, NONE};
 use ballast_client::{ExchangeAddresses, instructions};
 use ballast_sim::{Refusal, VenueConfig, World};
@@ -75,7 +77,7 @@ impl Network {
         self.config.addresses().unwrap()
     }
 
-    fn plan(&self) -> Result<Vec<Change>, ConfigError> {
+    fn planned(&self) -> Result<Plan, ConfigError> {
         let svm = &self.world.svm;
         let state = State::read(&self.config, |key| {
             let account = svm.get_account(key);
@@ -86,13 +88,17 @@ impl Network {
         })
     }
 
+    fn plan(&self) -> Vec<Change> {
+        self.planned().unwrap().changes
+    }
+
     fn descriptions(&self) -> Vec<String> {
-        let changes = self.plan().unwrap().into_iter();
+        let changes = self.plan().into_iter();
         changes.map(|change| change.description).collect()
     }
 
     fn error(&self) -> String {
-        self.plan().expect_err("an error").to_string()
+        self.planned().expect_err("an error").to_string()
     }
 
     fn send(&mut self, change: &Change) -> Result<(), Refusal> {
@@ -112,7 +118,7 @@ impl Network {
 
     /// Applies the plan, after which there is nothing left to do.
     fn apply(&mut self) {
-        for change in self.plan().unwrap() {
+        for change in self.plan() {
             self.send(&change)
                 .unwrap_or_else(|refusal| panic!("{}: {refusal}", change.description));
         }
@@ -159,6 +165,7 @@ fn filled(mut config: Config, keys: &[Keypair; 4], mints: &[Keypair]) -> Config 
         "ADMIN" => Some(keys[2].pubkey().to_string()),
         "RISK_AUTHORITY" => Some(keys[3].pubkey().to_string()),
         "GUARDIAN" => Some(Stage::key(5).pubkey().to_string()),
+        "SURFACE_AUTHORITY" => Some(Stage::key(6).pubkey().to_string()),
         // A legacy feed is an address.
         "BTC_FEED" => Some(Stage::key(60).pubkey().to_string()),
         _ => {
@@ -209,6 +216,7 @@ fn the_local_configuration_creates_the_reference_venue_on_an_empty_cluster() {
         stored.feed_count,
     ];
     assert_eq!(counts, [4, 3, 4]);
+    let caps = [100_000_000_000, 1_000_000_000_000, 1_000_000_000_000];
     for (index, name) in ["USDC", "SOL", "ETH", "BTC"].into_iter().enumerate() {
         let (feed, asset) = (&stored.feeds[index], &stored.assets[index]);
         let expected = reference.feed_args(index);
@@ -230,7 +238,9 @@ fn the_local_configuration_creates_the_reference_venue_on_an_empty_cluster() {
             continue;
         }
         let underlying = &stored.underlyings[index - 1];
-        let expected = reference.underlying_args(index);
+        let mut expected = reference.underlying_args(index);
+        expected.parameters.options.open_interest_cap_lots = caps[index - 1];
+        expected.parameters.surface.authority = Stage::key(6).pubkey();
         assert_eq!(UnderlyingParameters::from(underlying), expected.parameters);
         assert_eq!(
             (underlying.name, underlying.lot_size, underlying.feed),
@@ -243,9 +253,8 @@ fn the_local_configuration_creates_the_reference_venue_on_an_empty_cluster() {
                 (pair.low_bps, pair.high_bps)
             );
         }
-        let cap = [100_000_000_000, 1_000_000_000_000, 1_000_000_000_000];
         let expected = MarketParameters {
-            open_interest_cap_lots: cap[index - 1],
+            open_interest_cap_lots: caps[index - 1],
             ..reference.market_args(index).parameters
         };
         let market = network.market(index as u8 - 1);
@@ -266,10 +275,10 @@ fn an_exchange_that_is_as_configured_needs_nothing() {
 #[test]
 fn an_application_that_stopped_half_way_goes_on_where_it_stopped() {
     let mut network = Network::new(LOCALNET);
-    let all = network.plan().unwrap();
+    let all = network.plan();
     for done in 0..all.len() {
         assert_eq!(network.descriptions().len(), all.len() - done);
-        let next = &network.plan().unwrap()[0];
+        let next = &network.plan()[0];
         assert_eq!(next.description, all[done].description);
         network.send(next).unwrap();
     }
@@ -307,6 +316,27 @@ fn every_parameter_that_differs_is_changed_and_nothing_else() {
     );
     network.changes(
         |config| {
+            let underlying = config.underlyings.get_mut("BTC").unwrap();
+            underlying.price_band = 0.2;
+            underlying.funding.interval_s = 1_800.0;
+            underlying.funding.impact_value = 20_000.0;
+            underlying.options.strike_step = 0.0;
+            underlying.options.open_interest_cap = 2.5;
+            underlying.options.shock_exponent_above_30_days = 0.2;
+            underlying.surface.cap = 3.0;
+        },
+        "underlying BTC: price band 10% -> 20%, funding interval 3600 s -> 1800 s, \
+         funding impact value 10000 USDC -> 20000 USDC, options strike step 1000 USDC -> 0 USDC, \
+         options open interest cap 100000000 -> 2.5, options shock exponent above 30 days 0.13 -> 0.2, \
+         surface cap 400% -> 300%",
+    );
+    let [old, new] = [6, 7].map(|number| Stage::key(number).pubkey().to_string());
+    network.changes(
+        |config| config.underlyings.get_mut("SOL").unwrap().surface.authority = new.clone(),
+        &format!("underlying SOL: surface authority {old} -> {new}"),
+    );
+    network.changes(
+        |config| {
             let asset = config.assets.get_mut("SOL").unwrap();
             asset.deposit_haircut_initial = 0.06;
         },
@@ -341,6 +371,7 @@ fn every_parameter_that_differs_is_changed_and_nothing_else() {
     assert_eq!(stored.feeds[2].compare_with, 3);
     assert_eq!(stored.correlation(2, 1).low_bps, -2_500);
     assert_eq!(network.market(0).tick_size, 200);
+    assert_eq!(stored.underlyings[2].option_open_interest_cap_lots, 25_000);
     assert_eq!(network.bank("USDC").outflow_limit, 500_000);
 }
 
@@ -380,7 +411,7 @@ fn interest_is_accrued_before_the_parameters_of_a_lent_asset_change() {
 
     let asset = network.config.assets.get_mut("SOL").unwrap();
     asset.interest_at_full = 2.0;
-    let mut change = network.plan().unwrap().remove(0);
+    let mut change = network.plan().remove(0);
     let accrue = change.instructions.remove(0);
     let refusal = network.send(&change).unwrap_err();
     assert!(refusal.is(BallastError::AccrueInterestFirst));
@@ -401,6 +432,7 @@ fn what_is_new_in_the_configuration_is_listed_after_what_exists() {
     underlying.feed = rename(&underlying.feed);
     let btc = network.config.underlyings.get("BTC").unwrap();
     underlying.correlations = btc.correlations.clone();
+    underlying.surface.authority = btc.surface.authority.clone();
     let pair = underlying.correlations.0[0].1;
     underlying.correlations.0.push(("BTC".into(), pair));
     let (_, mut asset) = config.assets.0.remove(1);
@@ -574,6 +606,144 @@ fn what_is_fixed_once_listed_is_an_error() {
     assert_eq!(network.descriptions(), [""; 0]);
 }
 
+/// A market of SOL as the perpetual is configured, but for its terms.
+fn add_dated(config: &mut Config, name: &str, kind: Kind, expiry: &str, strike: Option<f64>) {
+    let market = config::Market {
+        kind,
+        expiry: Some(expiry.into()),
+        strike,
+        ..config.markets.get("SOL-PERP").unwrap().clone()
+    };
+    config.markets.0.push((name.into(), market));
+}
+
+#[test]
+fn dated_markets_are_listed_changed_and_left_alone_once_they_have_expired() {
+    let mut network = local();
+    // 25 December 2025, 08:00 UTC.
+    const EXPIRY: i64 = 1_766_649_600;
+    let expected = [(1, 0), (2, 2_500_000), (3, 2_500_000)].map(|(kind, strike)| MarketTerms {
+        expiry: EXPIRY,
+        strike,
+        kind,
+        ..MarketTerms::perpetual(0)
+    });
+    let addresses = expected.map(|terms| network.addresses().market(&terms));
+    // Lamports make no market of an address.
+    network.world.svm.airdrop(&addresses[0], 1_000_000).unwrap();
+    let config = &mut network.config;
+    for (name, kind, strike) in [
+        ("FUTURE", Kind::Future, None),
+        ("CALL", Kind::Call, Some(250.0)),
+        ("PUT", Kind::Put, Some(250.0)),
+    ] {
+        add_dated(config, name, kind, "2025-12-25", strike);
+    }
+    add_dated(config, "OLD", Kind::Future, "2025-10-09", None);
+    assert_eq!(
+        network.descriptions(),
+        ["list market FUTURE", "list market CALL", "list market PUT"]
+    );
+    network.apply();
+    for (address, terms) in addresses.iter().zip(expected) {
+        let market: Box<Market> = network.world.read(address).unwrap();
+        assert_eq!((market.terms, market.tick_size), (terms, 100));
+    }
+    let left_alone = |network: &Network| network.planned().unwrap().left_alone;
+    let over = |name| format!("market {name} has expired and is left alone");
+    assert_eq!(left_alone(&network), [over("OLD")]);
+    network.changes(
+        |config| config.markets.get_mut("FUTURE").unwrap().tick_size = 0.05,
+        "market FUTURE: tick size 0.01 USDC -> 0.05 USDC",
+    );
+
+    network.world.set_time(EXPIRY - 1);
+    network.config.markets.get_mut("FUTURE").unwrap().tick_size = 0.01;
+    assert_eq!(network.descriptions().len(), 1);
+    network.world.set_time(EXPIRY);
+    let all = ["FUTURE", "CALL", "PUT", "OLD"].map(over);
+    assert_eq!(network.descriptions(), [""; 0]);
+    assert_eq!(left_alone(&network), all);
+    // Settled and closed.
+    for address in &addresses {
+        network
+            .world
+            .svm
+            .set_account(*address, Default::default())
+            .unwrap();
+    }
+    assert_eq!(network.descriptions(), [""; 0]);
+    assert_eq!(left_alone(&network), all);
+    network.config.markets.0.truncate(3);
+    assert_eq!(network.descriptions(), [""; 0]);
+}
+
+#[test]
+fn a_dated_market_is_listed_at_most_two_years_ahead_and_once() {
+    let mut network = local();
+    // It is 9 October 2025, almost 09:00 UTC.
+    add_dated(&mut network.config, "FAR", Kind::Future, "2027-10-10", None);
+    let expected = "markets.FAR.expiry: must be within two years of when it is listed";
+    assert_eq!(network.error(), expected);
+    network.config.markets.0.pop();
+    add_dated(&mut network.config, "FAR", Kind::Future, "2027-10-09", None);
+    network.apply();
+    add_dated(
+        &mut network.config,
+        "FAR2",
+        Kind::Future,
+        "2027-10-09",
+        None,
+    );
+    assert_eq!(network.error(), "markets.FAR2: FAR trades the same already");
+}
+
+#[test]
+fn the_program_takes_what_the_file_may_say_of_funding_options_and_surfaces() {
+    type Bound = (fn(&mut Underlying, f64), f64, f64);
+    #[rustfmt::skip]
+    let bounds: [Bound; 23] = [
+        (|u, v| u.funding.period_s = v, 3_600.0, 604_800.0),
+        (|u, v| u.funding.interval_s = v, 60.0, 28_800.0),
+        (|u, v| u.funding.maximum = v, 0.0, 0.1),
+        (|u, v| u.funding.impact_value = v, 1e-6, 1e12),
+        (|u, v| u.options.strike_step = v, 0.0, 112_589_990_684.262_4),
+        (|u, v| u.options.strike_span = v, 1.0, 64.0),
+        (|u, v| u.options.tick_size = v, 0.0001, 109_951_162.777_6),
+        (|u, v| u.options.open_interest_cap = v, 0.0, 11_258_999_068_426.24),
+        (|u, v| u.options.price_band = v, 0.0, 1.0),
+        (|u, v| u.options.short_minimum = v, 0.0, 1.0),
+        (|u, v| u.options.long_discount = v, 0.0, 1.0),
+        (|u, v| u.options.shock_up = v, 0.0, 4.0),
+        (|u, v| u.options.shock_down = v, 0.0, 0.89),
+        (|u, v| u.options.shock_exponent_below_30_days = v, 0.0, 1.0),
+        (|u, v| u.options.shock_exponent_above_30_days = v, 0.0, 1.0),
+        (|u, v| u.surface.floor = v, 1e-9, 4.0),
+        (|u, v| u.surface.cap = v, 0.1, 32.0),
+        (|u, v| u.surface.step = v, 0.0, 1.0),
+        (|u, v| u.surface.interval_s = v, 1.0, 3_600.0),
+        (|u, v| u.surface.max_age_s = v, 60.0, 604_800.0),
+        (|u, v| u.surface.distance = v, 1.0, 100.0),
+        (|u, v| u.surface.carry_maximum = v, 0.0, 1.0),
+        (|u, v| u.surface.stale_multiplier = v, 0.0, 10.0),
+    ];
+    let mut network = local();
+    let configured = network.config.clone();
+    for (set, minimum, maximum) in bounds {
+        for value in [minimum, maximum] {
+            set(network.config.underlyings.get_mut("SOL").unwrap(), value);
+            network.apply();
+        }
+        set(
+            network.config.underlyings.get_mut("SOL").unwrap(),
+            maximum * 1.02,
+        );
+        network.error();
+        network.config = configured.clone();
+        network.apply();
+    }
+}
+
 #[test]
 fn a_mint_must_exist_with_the_decimals_of_the_file() {
     let mut network = Network::new(LOCALNET);
@@ -599,7 +769,7 @@ fn a_mistake_in_a_file_is_named_with_its_path() {
         ("deposit_cap", "deposit_limit", "assets.USDC.deposit_limit: unknown field `deposit_limit`"),
         ("max_offset = 0.6\n", "", "margin: missing field `max_offset`"),
         ("max_offset = 0.6", "max_offset = \"0.6\"", "margin.max_offset: invalid type: string \"0.6\", expected f64"),
-        ("\"perpetual\"", "\"swap\"", "markets.SOL-PERP.kind: unknown variant `swap`, expected `perpetual`"),
+        ("\"perpetual\"", "\"swap\"", "markets.SOL-PERP.kind: unknown variant `swap`, expected one of `perpetual`, `future`, `call`, `put`"),
         ("mode = \"active\"", "mode = \"off\"", "assets.USDC.mode: unknown variant `off`, expected one of"),
         ("[margin]", "[margin", "file: TOML parse error at line"),
         // What it says.
@@ -619,9 +789,30 @@ fn a_mistake_in_a_file_is_named_with_its_path() {
         ("SOL = { low = 0.5", "SOL = { low = 0.97", "underlyings.ETH.correlations.SOL.low: 0.97 must be at most high, 0.95"),
         ("SOL = { low = 0.5", "SOL = { low = 0.12345", "underlyings.ETH.correlations.SOL.low: 0.12345 must be a correlation from -1 to 1 with at most 4 decimals"),
         ("lot_size = 0.01\n", "lot_size = 0.0123456789\n", "underlyings.SOL.lot_size: must be a whole number of the token's units, not 12345678.9"),
-        ("tick_size = 0.01", "tick_size = 0.000001", "markets.SOL-PERP.tick_size: must be a whole number of quote units per lot, not 0.01"),
+        ("tick_size = 0.01\norder", "tick_size = 0.000001\norder", "markets.SOL-PERP.tick_size: must be a whole number of quote units per lot, not 0.01"),
         ("order_minimum = 0.01", "order_minimum = 0", "markets.SOL-PERP.order_minimum: 0 must be from 0.01 to"),
         ("range_minimum = 0.08", "range_minimum = 0.5", "underlyings.SOL.range_minimum: 0.5 must be at most range_maximum, 0.35"),
+        ("shock_up = 0.4\n", "", "underlyings.SOL.options: missing field `shock_up`"),
+        ("[underlyings.SOL.surface]", "[underlyings.SOL.vol]", "underlyings.SOL.vol: unknown field `vol`"),
+        ("strike_step = 5\n", "strike_step = -5\n", "underlyings.SOL.options.strike_step: -5 must be USDC per whole token not below 0"),
+        ("strike_step = 5\n", "strike_step = 0.00001\n", "underlyings.SOL.options.strike_step: must be a whole number of quote units per lot, not 0.1"),
+        ("strike_span = 4.0", "strike_span = 0.5", "underlyings.SOL.options.strike_span: 0.5 must be a factor from 1 to 64"),
+        ("tick_size = 0.01\nopen", "tick_size = 0\nopen", "underlyings.SOL.options.tick_size: 0 must be from 0.0001 USDC to"),
+        ("interval_s = 3600", "interval_s = 30000", "underlyings.SOL.funding.interval_s: 30000 must be at most period_s, 28800"),
+        ("impact_value = 10_000", "impact_value = 0", "underlyings.SOL.funding.impact_value: 0 must be USDC from 0.000001 to 1000000000000"),
+        ("floor = 0.1", "floor = 5", "underlyings.SOL.surface.floor: 5 must be at most cap, 4"),
+        ("max_age_s = 3600", "max_age_s = 60.5", "underlyings.SOL.surface.max_age_s: must be a whole number of whole seconds, not 60.5"),
+        ("max_age_s = 3600\ndistance", "max_age_s = 59\ndistance", "underlyings.SOL.surface.max_age_s: 59 must be seconds from 60 to 604800"),
+        ("$SURFACE_AUTHORITY", "nobody", "underlyings.SOL.surface.authority: \"nobody\" must be an address in base 58"),
+        ("$SURFACE_AUTHORITY", "$NOBODY", "underlyings.SOL.surface.authority: $NOBODY has no value"),
+        ("kind = \"perpetual\"", "kind = \"perpetual\"\nexpiry = \"2026-12-25\"", "markets.SOL-PERP.expiry: must go; this kind of market has none"),
+        ("kind = \"perpetual\"", "kind = \"perpetual\"\nstrike = 5", "markets.SOL-PERP.strike: must go; this kind of market has none"),
+        ("kind = \"perpetual\"", "kind = \"future\"", "markets.SOL-PERP.expiry: is missing; this kind of market has one"),
+        ("kind = \"perpetual\"", "kind = \"future\"\nexpiry = 2026-12-25", "markets.SOL-PERP.expiry: invalid type: map, expected a string"),
+        ("kind = \"perpetual\"", "kind = \"future\"\nexpiry = \"2026-02-29\"", "markets.SOL-PERP.expiry: \"2026-02-29\" must be a date such as 2026-12-25"),
+        ("kind = \"perpetual\"", "kind = \"future\"\nexpiry = \"2026-12-25T09:00\"", "markets.SOL-PERP.expiry: \"2026-12-25T09:00\" must be a date such as 2026-12-25"),
+        ("kind = \"perpetual\"", "kind = \"put\"\nexpiry = \"2026-12-25\"", "markets.SOL-PERP.strike: is missing; this kind of market has one"),
+        ("kind = \"perpetual\"", "kind = \"put\"\nexpiry = \"2026-12-25\"\nstrike = 0", "markets.SOL-PERP.strike: 0 must be from 0.0001 USDC to"),
         ("deposit_haircut_initial = 0\n", "deposit_haircut_initial = 0.1\n", "assets.USDC.deposit_haircut_initial: must be 0 for the quote asset, the first one"),
         ("interest_at_second_kink = 0.12", "interest_at_second_kink = 0.7", "assets.USDC.interest_at_second_kink: 0.7 must be at most interest_at_full, 0.6"),
         ("interest_second_kink = 0.92", "interest_second_kink = 0.5", "assets.USDC.interest_second_kink: the kinks must rise and lie between 0 and 1"),
@@ -742,7 +933,10 @@ fn the_command_applies_a_file_once_and_then_has_nothing_to_change() {
         path
     };
     // As the file would be with its environment.
-    let mut text = LOCALNET.replace("$GUARDIAN", &Stage::key(5).pubkey().to_string());
+    let mut text = LOCALNET.to_owned();
+    for (name, number) in [("$GUARDIAN", 5), ("$SURFACE_AUTHORITY", 6)] {
+        text = text.replace(name, &Stage::key(number).pubkey().to_string());
+    }
     for (name, asset) in &network.config.assets.0 {
         text = text.replace(&format!("${name}_MINT"), &asset.mint);
         let feed = network.config.feeds.get(&asset.feed).unwrap();
@@ -797,4 +991,13 @@ fn the_command_applies_a_file_once_and_then_has_nothing_to_change() {
     let printed = run(&apply).unwrap();
     assert!(printed.contains("done: exchange: margin max offset 60% -> 50%"));
     assert_eq!(run(&apply).unwrap(), "nothing to change\n");
+
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    let (_, perpetual) = LOCALNET.split_once("[markets.SOL-PERP]").unwrap();
+    let (perpetual, _) = perpetual.split_once("[markets").unwrap();
+    let future = perpetual.replace("\"perpetual\"", "\"future\"\nexpiry = \"2025-10-09\"");
+    text += &format!("\n[markets.SOL-9OCT25]{future}");
+    std::fs::write(&config, text).unwrap();
+    let expected = "market SOL-9OCT25 has expired and is left alone\nnothing to change\n";
+    assert_eq!(run(&apply).unwrap(), expected);
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anchor_lang::prelude::Pubkey;
-use ballast_client::config::{Change, Config, ConfigError, Signatory, State, plan};
+use ballast_client::config::{Change, Config, ConfigError, Plan, Signatory, State, plan};
 use ballast_client::state::{Board, Exchange as ExchangeAccount};
 use clap::{Args, Subcommand};
 use solana_commitment_config::CommitmentConfig;
@@ -211,8 +211,12 @@ impl Apply {
         config.fill(|name| keys.value(name));
         let client =
             RpcClient::new_with_commitment(self.url.clone(), CommitmentConfig::confirmed());
-        let changes = changes(&client, &config, &keys.payer.pubkey())?;
+        let plan = planned(&client, &config, &keys.payer.pubkey())?;
+        let changes = plan.changes;
 
+        for line in &plan.left_alone {
+            writeln!(output, "{line}")?;
+        }
         if changes.is_empty() {
             writeln!(output, "nothing to change")?;
             return Ok(());
@@ -240,7 +244,7 @@ impl Apply {
 }
 
 /// What differs on the cluster.
-fn changes(client: &RpcClient, config: &Config, payer: &Pubkey) -> Result<Vec<Change>, Failure> {
+fn planned(client: &RpcClient, config: &Config, payer: &Pubkey) -> Result<Plan, Failure> {
     let state = State::read(config, |key| {
         client
             .get_account_with_commitment(key, client.commitment())

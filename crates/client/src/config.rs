@@ -9,16 +9,16 @@ mod field;
 mod plan;
 mod wanted;
 
-pub use plan::{Change, Mint, Signatory, State, plan};
+pub use plan::{Change, Mint, Plan, Signatory, State, plan};
 
-use field::{Scale, Unit, YEAR_S, section};
+use field::{Scale, Unit, WEEK_S, YEAR_S, section};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
 use ballast::instructions::{
-    AssetParameters, FeeArgs, FeedParameters, LiquidationArgs, MarginArgs, MarketParameters,
-    UnderlyingParameters,
+    AssetParameters, FeeArgs, FeedParameters, FundingParameters, LiquidationArgs, MarginArgs,
+    MarketParameters, OptionParameters, SurfaceParameters, UnderlyingParameters,
 };
 
 /// What is wrong with a configuration, and where.
@@ -123,7 +123,7 @@ pub struct Config {
     pub underlyings: Named<Underlying>,
     /// Assets by ticker, the quote asset first. Their order likewise.
     pub assets: Named<Asset>,
-    /// Markets by name, such as `SOL-PERP`.
+    /// Markets by name, such as `SOL-PERP`. One that has expired is left alone and may go from the file.
     pub markets: Named<Market>,
 }
 
@@ -190,6 +190,12 @@ pub enum Status {
 pub enum Kind {
     /// Never expires.
     Perpetual = 0,
+    /// Settles in cash at expiry.
+    Future = 1,
+    /// European call, settled in cash.
+    Call = 2,
+    /// European put, settled in cash.
+    Put = 3,
 }
 
 /// Estimates of the correlation of two underlyings.
@@ -222,7 +228,7 @@ section! {
     premium = premium_q32: Percent(0.0, 1.0);
     buffer = buffer_q32: Percent(0.0, 1.0);
     insurance_share = insurance_share_q32: Percent(0.0, 1.0);
-    dust_value = dust_value: Usdc(1_000.0);
+    dust_value = dust_value: Usdc(0.0, 1_000.0);
     observation_gap_max_s = observation_gap_max_s: Seconds(1.0, YEAR_S);
 }
 
@@ -263,6 +269,12 @@ section! {
         lot_size: f64,
         /// Volatility to start from; counts only when it is listed.
         initial_volatility: f64,
+        /// Funding of the perpetual.
+        funding: Funding,
+        /// Option series and their margin.
+        options: Options,
+        /// The volatility surface and who posts it.
+        surface: Surface,
         /// With each underlying that stands before it.
         #[serde(default)]
         correlations: Named<Correlation>,
@@ -274,10 +286,51 @@ section! {
     volatility_half_life_s = volatility_half_life_s: Seconds(1.0, YEAR_S);
     volatility_interval_s = volatility_interval_s: Seconds(1.0, YEAR_S);
     size_lambda = size_lambda_q32: Percent(0.0, 10.0);
-    size_depth = size_depth: Usdc(1e13);
+    size_depth = size_depth: Usdc(0.0, 1e13);
     size_cap = size_cap_q32: Percent(0.0, 1.0);
-    unsettled_profit_cap = unsettled_profit_cap: Usdc(1e13);
+    unsettled_profit_cap = unsettled_profit_cap: Usdc(0.0, 1e13);
     price_band = price_band_q32: Percent(0.0, 1.0);
+}
+
+section! {
+    /// Funding, as [`FundingParameters`].
+    Funding writes FundingParameters {}
+    period_s = period_s: Seconds(3_600.0, WEEK_S);
+    interval_s = interval_s: Seconds(60.0, WEEK_S);
+    maximum = maximum_q32: Percent(0.0, 0.1);
+    impact_value = impact_value: Usdc(1e-6, 1e12);
+}
+
+section! {
+    /// Option series, as [`OptionParameters`].
+    Options writes OptionParameters {}
+    strike_step = strike_step: Price(0, 1 << 50);
+    strike_span = strike_span_q32: Times(1.0, 64.0);
+    tick_size = tick_size: Price(1, 1 << 40);
+    open_interest_cap = open_interest_cap_lots: Lots(0, 1 << 50);
+    price_band = price_band_q32: Percent(0.0, 1.0);
+    short_minimum = short_minimum_q32: Percent(0.0, 1.0);
+    long_discount = long_discount_q32: Percent(0.0, 1.0);
+    shock_up = shock_up_q32: Percent(0.0, 4.0);
+    shock_down = shock_down_q32: Percent(0.0, 0.9);
+    shock_exponent_below_30_days = shock_exponents_q32[0]: Times(0.0, 1.0);
+    shock_exponent_above_30_days = shock_exponents_q32[1]: Times(0.0, 1.0);
+}
+
+section! {
+    /// A volatility surface, as [`SurfaceParameters`].
+    Surface writes SurfaceParameters {
+        /// Who posts it; the system program's address, all ones, for nobody.
+        authority: String,
+    }
+    floor = floor_q32: Percent(1e-9, 32.0);
+    cap = cap_q32: Percent(1e-9, 32.0);
+    step = step_q32: Percent(0.0, 1.0);
+    interval_s = interval_s: Seconds(1.0, WEEK_S);
+    max_age_s = max_age_s: Seconds(60.0, WEEK_S);
+    distance = distance_q32: Times(1.0, 100.0);
+    carry_maximum = carry_maximum_q32: Percent(0.0, 1.0);
+    stale_multiplier = stale_multiplier_q32: Times(0.0, 10.0);
 }
 
 section! {
@@ -301,7 +354,7 @@ section! {
     loan_haircut_maintenance = loan_haircut_maintenance_q32: Percent(0.0, 10.0);
     loan_haircut_initial = loan_haircut_initial_q32: Percent(0.0, 10.0);
     haircut_range_multiplier = haircut_range_multiplier_q32: Times(0.0, 10.0);
-    haircut_size_start = haircut_size_start: Usdc(1e13);
+    haircut_size_start = haircut_size_start: Usdc(0.0, 1e13);
     interest_first_kink = interest_kinks_q32[0]: Percent(0.0, 1.0);
     interest_second_kink = interest_kinks_q32[1]: Percent(0.0, 1.0);
     interest_at_zero = interest_rates_q32[0]: Percent(0.0, 10.0);
@@ -324,13 +377,19 @@ section! {
         underlying: String,
         /// What it trades.
         kind: Kind,
+        /// The day on which it expires, at 08:00 UTC, such as `2026-12-25`; a perpetual never does.
+        #[serde(default)]
+        expiry: Option<String>,
+        /// Strike in USDC per whole token, of calls and puts.
+        #[serde(default)]
+        strike: Option<f64>,
         /// What may be done in it.
         #[serde(default)]
         status: Status,
     }
-    tick_size = tick_size: Tick;
-    order_minimum = order_minimum_lots: Lots(1);
-    open_interest_cap = open_interest_cap_lots: Lots(0);
+    tick_size = tick_size: Price(1, 1 << 40);
+    order_minimum = order_minimum_lots: Lots(1, 1 << 40);
+    open_interest_cap = open_interest_cap_lots: Lots(0, 1 << 50);
 }
 
 impl Config {
@@ -356,6 +415,8 @@ impl Config {
             &mut authorities.guardian,
         ];
         texts.extend(self.feeds.0.iter_mut().map(|(_, feed)| &mut feed.id));
+        let underlyings = self.underlyings.0.iter_mut();
+        texts.extend(underlyings.map(|(_, underlying)| &mut underlying.surface.authority));
         texts.extend(self.assets.0.iter_mut().map(|(_, asset)| &mut asset.mint));
         for text in texts {
             if let Some(filled) = text.strip_prefix('$').and_then(&value) {

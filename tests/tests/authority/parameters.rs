@@ -6,12 +6,16 @@ use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::ParametersChanged;
 use ballast_client::args::{
-    AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, MarketParameters,
-    UnderlyingParameters,
+    AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, FundingParameters,
+    MarketArgs, MarketParameters, OptionParameters, SurfaceParameters, UnderlyingParameters,
 };
 use ballast_client::instructions;
-use ballast_client::state::{Bank, CorrelationPair, Exchange, Market, NONE, correlation_index};
+use ballast_client::state::{
+    Bank, CorrelationPair, Exchange, Market, MarketKind, MarketTerms, NONE, correlation_index,
+    next_expiry,
+};
 use ballast_client::units::q32;
+use ballast_risk::surface::VOLATILITY_MAX_Q32;
 use ballast_risk::volatility::RANGE_LIMIT_Q32;
 use ballast_sim::Venue;
 use ballast_tests::{Bound, ETH, SOL, Stage, unsigned, with};
@@ -19,6 +23,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 const ONE: u64 = 1 << 32;
+const WEEK_S: u64 = 7 * 86_400;
 const YEAR_S: u64 = 365 * 86_400;
 const USDC: usize = 0;
 const OUTSIDE: BallastError = BallastError::ParameterOutOfBounds;
@@ -282,7 +287,35 @@ fn an_underlying_takes_new_parameters_and_nothing_else_changes() {
         size_cap_q32: 9,
         unsettled_profit_cap: 10,
         price_band_q32: 11,
-        ..underlying_parameters(&scene.stage, 2)
+        funding: FundingParameters {
+            period_s: 3_612,
+            interval_s: 73,
+            maximum_q32: 14,
+            impact_value: 15,
+        },
+        options: OptionParameters {
+            strike_step: 16,
+            strike_span_q32: ONE + 17,
+            tick_size: 18,
+            open_interest_cap_lots: 19,
+            price_band_q32: 20,
+            short_minimum_q32: 21,
+            long_discount_q32: 22,
+            shock_up_q32: 23,
+            shock_down_q32: 24,
+            shock_exponents_q32: [25, 26],
+        },
+        surface: SurfaceParameters {
+            authority: Stage::key(27).pubkey(),
+            floor_q32: 28,
+            cap_q32: 29,
+            step_q32: 30,
+            interval_s: 31,
+            max_age_s: 92,
+            distance_q32: ONE + 33,
+            carry_maximum_q32: 34,
+            stale_multiplier_q32: 35,
+        },
     };
     let expected = Accounts::of(&scene.stage).change::<Exchange>(&exchange, |exchange| {
         let underlying = &mut exchange.underlyings[2];
@@ -299,6 +332,29 @@ fn an_underlying_takes_new_parameters_and_nothing_else_changes() {
         underlying.size_cap_q32 = 9;
         underlying.unsettled_profit_cap = 10;
         underlying.price_band_q32 = 11;
+        underlying.funding_period_s = 3_612;
+        underlying.funding_interval_s = 73;
+        underlying.funding_maximum_q32 = 14;
+        underlying.funding_impact_value = 15;
+        underlying.strike_step = 16;
+        underlying.strike_span_q32 = ONE + 17;
+        underlying.option_tick_size = 18;
+        underlying.option_open_interest_cap_lots = 19;
+        underlying.option_price_band_q32 = 20;
+        underlying.short_option_minimum_q32 = 21;
+        underlying.long_option_discount_q32 = 22;
+        underlying.volatility_shock_up_q32 = 23;
+        underlying.volatility_shock_down_q32 = 24;
+        underlying.volatility_shock_exponents_q32 = [25, 26];
+        underlying.surface_authority = Stage::key(27).pubkey();
+        underlying.surface_floor_q32 = 28;
+        underlying.surface_cap_q32 = 29;
+        underlying.surface_step_q32 = 30;
+        underlying.surface_interval_s = 31;
+        underlying.surface_max_age_s = 92;
+        underlying.surface_distance_q32 = ONE + 33;
+        underlying.carry_maximum_q32 = 34;
+        underlying.surface_stale_multiplier_q32 = 35;
     });
     let update = update_underlying(&scene.stage, &risk, 2, new);
     let event: ParametersChanged = scene.send(update, &risk, &expected);
@@ -547,7 +603,7 @@ fn a_lent_asset_takes_new_parameters_only_with_interest_up_to_now() {
 fn new_parameters_of_an_underlying_have_bounds() {
     let (mut scene, risk) = scene_and_risk();
     #[rustfmt::skip]
-    let bounds: [Bound<UnderlyingParameters>; 10] = [
+    let bounds: [Bound<UnderlyingParameters>; 33] = [
         ("largest range", |p, v| p.range_maximum_q32 = v, q32(0.08), RANGE_LIMIT_Q32),
         ("smallest range", |p, v| p.range_minimum_q32 = v, 1, q32(0.35)),
         ("volatility multiplier", |p, v| p.range_volatility_multiplier_q32 = v, 0, 10 * ONE),
@@ -558,6 +614,29 @@ fn new_parameters_of_an_underlying_have_bounds() {
         ("size cap", |p, v| p.size_cap_q32 = v, 0, ONE),
         ("profit cap", |p, v| p.unsettled_profit_cap = v, 0, u64::MAX),
         ("price band", |p, v| p.price_band_q32 = v, 0, ONE),
+        ("funding period", |p, v| p.funding.period_s = v, 3_600, WEEK_S),
+        ("funding interval", |p, v| p.funding.interval_s = v, 60, 28_800),
+        ("funding maximum", |p, v| p.funding.maximum_q32 = v, 0, ONE / 10),
+        ("impact value", |p, v| p.funding.impact_value = v, 1, 1 << 60),
+        ("strike step", |p, v| p.options.strike_step = v, 0, 1 << 50),
+        ("strike span", |p, v| p.options.strike_span_q32 = v, ONE, 64 * ONE),
+        ("option tick", |p, v| p.options.tick_size = v, 1, 1 << 40),
+        ("option cap", |p, v| p.options.open_interest_cap_lots = v, 0, 1 << 50),
+        ("option price band", |p, v| p.options.price_band_q32 = v, 0, ONE),
+        ("short minimum", |p, v| p.options.short_minimum_q32 = v, 0, ONE),
+        ("long discount", |p, v| p.options.long_discount_q32 = v, 0, ONE),
+        ("shock up", |p, v| p.options.shock_up_q32 = v, 0, 4 * ONE),
+        ("shock down", |p, v| p.options.shock_down_q32 = v, 0, ONE / 10 * 9),
+        ("short exponent", |p, v| p.options.shock_exponents_q32[0] = v, 0, ONE),
+        ("long exponent", |p, v| p.options.shock_exponents_q32[1] = v, 0, ONE),
+        ("surface cap", |p, v| p.surface.cap_q32 = v, q32(0.1), VOLATILITY_MAX_Q32),
+        ("surface floor", |p, v| p.surface.floor_q32 = v, 1, q32(4.0)),
+        ("surface step", |p, v| p.surface.step_q32 = v, 0, ONE),
+        ("surface age", |p, v| p.surface.max_age_s = v, 60, WEEK_S),
+        ("surface interval", |p, v| p.surface.interval_s = v, 1, 3_600),
+        ("surface distance", |p, v| p.surface.distance_q32 = v, ONE, 100 * ONE),
+        ("carry", |p, v| p.surface.carry_maximum_q32 = v, 0, ONE),
+        ("stale multiplier", |p, v| p.surface.stale_multiplier_q32 = v, 0, 10 * ONE),
     ];
     let now = underlying_parameters(&scene.stage, 0);
     let build = |stage: &Stage, new| vec![update_underlying(stage, &risk, 0, new)];
@@ -615,7 +694,7 @@ fn new_parameters_of_a_feed_have_bounds() {
 }
 
 #[test]
-fn new_parameters_of_a_market_have_bounds_and_a_settled_one_takes_none() {
+fn new_parameters_of_a_market_have_bounds_and_an_expired_one_takes_none() {
     let (mut scene, risk) = scene_and_risk();
     #[rustfmt::skip]
     let bounds: [Bound<MarketParameters>; 4] = [
@@ -630,15 +709,34 @@ fn new_parameters_of_a_market_have_bounds_and_a_settled_one_takes_none() {
 
     let update = update_market(&scene.stage, &risk, SOL, now);
     let market = scene.stage.market(SOL);
-    for (status, tradable) in [(1, true), (2, false), (3, false), (255, false)] {
+    for status in [2, 3, 255] {
         scene
             .stage
             .patch::<Market>(&market, |market| market.status = status);
-        if tradable {
-            scene.stage.simulate(&[update.clone()], &[&risk]).unwrap();
-        } else {
-            let refusal = BallastError::MarketNotActive;
-            scene.stage.refused(&[update.clone()], &[&risk], refusal);
-        }
+        let refusal = BallastError::MarketExpired;
+        scene.stage.refused(&[update.clone()], &[&risk], refusal);
     }
+
+    let (admin, payer) = (
+        scene.admin.insecure_clone(),
+        scene.stage.world.payer.pubkey(),
+    );
+    let (addresses, world) = (scene.stage.venue.addresses, &mut scene.stage.world);
+    let terms = MarketTerms {
+        kind: MarketKind::Future as u8,
+        expiry: next_expiry(world.now() + 1),
+        ..Venue::perpetual(SOL)
+    };
+    let args = MarketArgs {
+        terms: terms.into(),
+        parameters: now,
+    };
+    let add = instructions::add_market(&addresses, &admin.pubkey(), &payer, args);
+    world.send(&[add], &[&admin]).unwrap();
+    let update = instructions::update_market(&addresses, &risk.pubkey(), &terms, now);
+    world.set_time(terms.expiry - 1);
+    scene.stage.simulate(&[update.clone()], &[&risk]).unwrap();
+    scene.stage.world.set_time(terms.expiry);
+    let refusal = BallastError::MarketExpired;
+    scene.stage.refused(&[update], &[&risk], refusal);
 }

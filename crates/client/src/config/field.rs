@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use crate::units::{from_q32, q32};
+use ballast_risk::Q32_ONE;
 use ballast_state::QUOTE_DECIMALS;
 
 /// What turns whole tokens into native units and lots.
@@ -36,22 +37,24 @@ pub(super) enum Unit {
     Times(f64, f64),
     /// Whole seconds.
     Seconds(f64, f64),
-    /// USDC, at most so many.
-    Usdc(f64),
+    /// USDC.
+    Usdc(f64, f64),
     /// Whole tokens.
     Tokens,
     /// A lot in whole tokens.
     Lot,
-    /// Whole tokens that are counted in lots, at least so many lots.
-    Lots(u64),
-    /// USDC per whole token, counted in quote units per lot.
-    Tick,
+    /// Whole tokens that are counted in lots; the bounds are lots.
+    Lots(u64, u64),
+    /// USDC per whole token, counted in quote units per lot; the bounds are those.
+    Price(u64, u64),
 }
 
 const USDC: f64 = 10u64.pow(QUOTE_DECIMALS as u32) as f64;
 const ANY: f64 = f64::MAX;
 /// The most seconds that any parameter may have: a year.
 pub(super) const YEAR_S: f64 = 365.0 * 86_400.0;
+/// The most seconds that parameters of what is written on an underlying may have: a week.
+pub(super) const WEEK_S: f64 = 7.0 * 86_400.0;
 
 impl Unit {
     /// The number in the program's units.
@@ -60,10 +63,10 @@ impl Unit {
             Self::Percent(minimum, maximum) => (minimum, maximum, "a fraction"),
             Self::Times(minimum, maximum) => (minimum, maximum, "a factor"),
             Self::Seconds(minimum, maximum) => (minimum, maximum, "seconds"),
-            Self::Usdc(maximum) => (0.0, maximum, "USDC"),
-            Self::Tokens | Self::Lots(_) => (0.0, ANY, "whole tokens"),
+            Self::Usdc(minimum, maximum) => (minimum, maximum, "USDC"),
+            Self::Tokens | Self::Lots(..) => (0.0, ANY, "whole tokens"),
             Self::Lot => (0.0, ANY, "a lot in whole tokens"),
-            Self::Tick => (0.0, ANY, "USDC per whole token"),
+            Self::Price(..) => (0.0, ANY, "USDC per whole token"),
         };
         if !(minimum..=maximum).contains(&value) {
             let bounds = if maximum == ANY {
@@ -76,15 +79,18 @@ impl Unit {
         let tokens = scale.native_per_token();
         let lot = scale.lot_size as f64;
         let (least, most, raw) = match self {
-            Self::Percent(..) | Self::Times(..) => return Ok(q32(value)),
+            // The program rounds its bounds down.
+            Self::Percent(..) | Self::Times(..) => {
+                return Ok(q32(value).min((maximum * Q32_ONE as f64) as u64));
+            }
             Self::Seconds(..) => (0, u64::MAX, exact(value, "whole seconds")?),
-            Self::Usdc(_) => (0, u64::MAX, exact(value * USDC, "millionths of a USDC")?),
+            Self::Usdc(..) => (0, u64::MAX, exact(value * USDC, "millionths of a USDC")?),
             Self::Tokens => (0, u64::MAX, exact(value * tokens, "the token's units")?),
             Self::Lot => (1, 1 << 50, exact(value * tokens, "the token's units")?),
-            Self::Lots(least) => (least, 1 << 50, exact(value * tokens / lot, "lots")?),
-            Self::Tick => {
+            Self::Lots(least, most) => (least, most, exact(value * tokens / lot, "lots")?),
+            Self::Price(least, most) => {
                 let raw = exact(value * USDC * lot / tokens, "quote units per lot")?;
-                (1, 1 << 40, raw)
+                (least, most, raw)
             }
         };
         if !(least..=most).contains(&raw) {
@@ -104,10 +110,10 @@ impl Unit {
             Self::Percent(..) => format!("{}%", trimmed(from_q32(raw) * 100.0)),
             Self::Times(..) => trimmed(from_q32(raw)),
             Self::Seconds(..) => format!("{raw} s"),
-            Self::Usdc(_) => format!("{} USDC", trimmed(raw as f64 / USDC)),
+            Self::Usdc(..) => format!("{} USDC", trimmed(raw as f64 / USDC)),
             Self::Tokens | Self::Lot => trimmed(raw as f64 / scale.native_per_token()),
-            Self::Lots(_) => trimmed(lots / scale.native_per_token()),
-            Self::Tick => {
+            Self::Lots(..) => trimmed(lots / scale.native_per_token()),
+            Self::Price(..) => {
                 let per_native = raw as f64 / scale.lot_size as f64;
                 format!(
                     "{} USDC",

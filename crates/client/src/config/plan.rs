@@ -3,11 +3,14 @@
 use super::field::{Scale, difference};
 use super::wanted::{Wanted, WantedAsset, WantedFeed, WantedMarket, WantedUnderlying};
 use super::{
-    Asset, Config, ConfigError, FeeSchedule, Feed, Liquidation, Margin, Market, Underlying,
+    Asset, Config, ConfigError, FeeSchedule, Feed, Funding, Liquidation, Margin, Market, Options,
+    Surface, Underlying,
 };
 use crate::{instructions, read_account};
 use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::clock::sysvar as clock;
 use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::system_program;
 use anchor_spl::{token, token_2022};
 use ballast::events::Terms;
 use ballast::instructions::{
@@ -16,7 +19,8 @@ use ballast::instructions::{
     UnderlyingParameters,
 };
 use ballast_state::{
-    Bank, Exchange, Market as MarketAccount, MarketTerms, NONE, Tagged, correlation_index,
+    Bank, EXPIRY_MAX_S, Exchange, Market as MarketAccount, MarketTerms, NONE, Tagged,
+    correlation_index,
 };
 use std::collections::BTreeMap;
 
@@ -46,6 +50,15 @@ pub struct Change {
     pub signatories: Vec<Signatory>,
 }
 
+/// What leads to the configuration.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps, in order.
+    pub changes: Vec<Change>,
+    /// What the configuration names but is left alone, a line each.
+    pub left_alone: Vec<String>,
+}
+
 /// A mint as it is on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mint {
@@ -58,6 +71,8 @@ pub struct Mint {
 /// What is on chain of what the configuration names.
 #[derive(Default)]
 pub struct State {
+    /// The cluster's time, unix seconds.
+    pub now: i64,
     /// The exchange, if it exists.
     pub exchange: Option<Box<Exchange>>,
     /// Banks, by mint.
@@ -78,7 +93,15 @@ impl State {
         mut account: impl FnMut(&Pubkey) -> Result<Option<(Pubkey, Vec<u8>)>, E>,
     ) -> Result<Self, E> {
         let wanted = config.wanted()?;
-        let mut state = Self::default();
+        // An address that somebody has sent lamports to is still nobody's.
+        let mut account = |key: &Pubkey| -> Result<_, E> {
+            Ok(account(key)?.filter(|(owner, _)| *owner != system_program::ID))
+        };
+        let now = account(&clock::ID)?.and_then(|(_, data)| time(&data));
+        let mut state = Self {
+            now: now.ok_or_else(|| ConfigError::at("network", "it has no clock"))?,
+            ..Self::default()
+        };
         for asset in &wanted.assets {
             if let Some((program, data)) = account(&asset.mint)? {
                 let mint = Mint::read(program, &data).ok_or_else(|| {
@@ -98,17 +121,28 @@ impl State {
                 state.banks.insert(asset.mint, bank);
             }
         }
-        // Of every underlying, so that a market that is missing in the configuration is noticed.
-        for (index, underlying) in wanted.underlyings.iter().enumerate() {
-            let address = wanted
-                .addresses
-                .market(&MarketTerms::perpetual(index as u8));
+        // The perpetual of every underlying, so that one that is missing in the configuration is noticed.
+        let underlyings = wanted.underlyings.iter().enumerate();
+        let perpetuals = underlyings.map(|(index, underlying)| {
+            let terms = MarketTerms::perpetual(index as u8);
+            (format!("underlyings.{}", underlying.name), terms)
+        });
+        let dated = wanted
+            .markets
+            .iter()
+            .filter(|market| !market.terms.is_perpetual());
+        let dated = dated.map(|market| (format!("markets.{}", market.name), market.terms));
+        for (path, terms) in perpetuals.chain(dated) {
+            let address = wanted.addresses.market(&terms);
             if let Some(found) = account(&address)? {
-                let market = own(&format!("underlyings.{}", underlying.name), found)?;
-                state.markets.insert(address, market);
+                state.markets.insert(address, own(&path, found)?);
             }
         }
         Ok(state)
+    }
+
+    fn is_over(&self, market: &WantedMarket) -> bool {
+        market.terms.is_expired(self.now)
     }
 }
 
@@ -124,6 +158,13 @@ impl Mint {
     }
 }
 
+/// The time in the clock's account.
+fn time(data: &[u8]) -> Option<i64> {
+    const UNIX_TIMESTAMP: usize = 32;
+    let bytes = data.get(UNIX_TIMESTAMP..)?.first_chunk()?;
+    Some(i64::from_le_bytes(*bytes))
+}
+
 fn own<T: Tagged>(path: &str, (owner, data): (Pubkey, Vec<u8>)) -> Result<Box<T>, ConfigError> {
     let found = (owner == ballast::ID).then(|| read_account(&data));
     found.flatten().ok_or_else(|| {
@@ -132,7 +173,7 @@ fn own<T: Tagged>(path: &str, (owner, data): (Pubkey, Vec<u8>)) -> Result<Box<T>
     })
 }
 
-/// The changes that lead from `state` to `config`, in order. `rent` gives the rent-exempt balance of a length.
+/// What leads from `state` to `config`. `rent` gives the rent-exempt balance of a length.
 ///
 /// # Errors
 /// A configuration with a value that the program would refuse, or that differs from `state` in what cannot be changed.
@@ -141,7 +182,7 @@ pub fn plan(
     state: &State,
     payer: &Pubkey,
     rent: impl Fn(usize) -> u64,
-) -> Result<Vec<Change>, ConfigError> {
+) -> Result<Plan, ConfigError> {
     let wanted = config.wanted()?;
     if let Some(exchange) = &state.exchange {
         check_unchangeable(&wanted, state, exchange)?;
@@ -159,7 +200,7 @@ pub fn plan(
     planner.list_assets(quote)?;
     planner.list_underlyings();
     planner.list_assets(others)?;
-    planner.list_markets();
+    planner.list_markets()?;
     planner.update_feeds();
     if let Some(exchange) = &state.exchange {
         planner.update_exchange(exchange);
@@ -169,7 +210,15 @@ pub fn plan(
         planner.update_correlations(exchange);
         planner.propose_authorities(exchange);
     }
-    Ok(planner.changes)
+    let changes = planner.changes;
+    let expired = wanted.markets.iter().filter(|market| state.is_over(market));
+    let left_alone = expired
+        .map(|market| format!("market {} has expired and is left alone", market.name))
+        .collect();
+    Ok(Plan {
+        changes,
+        left_alone,
+    })
 }
 
 struct Planner<'a> {
@@ -314,12 +363,17 @@ impl Planner<'_> {
         }
     }
 
-    fn list_markets(&mut self) {
+    fn list_markets(&mut self) -> Result<(), ConfigError> {
         for market in &self.wanted.markets {
             let addresses = &self.wanted.addresses;
             let address = addresses.market(&market.terms);
-            if self.state.markets.contains_key(&address) {
+            if self.state.markets.contains_key(&address) || self.state.is_over(market) {
                 continue;
+            }
+            if market.terms.expiry.saturating_sub(self.state.now) > EXPIRY_MAX_S {
+                let at = format!("markets.{}", market.name);
+                let problem = "must be within two years of when it is listed";
+                return Err(ConfigError::field(&at, "expiry", problem));
             }
             let args = MarketArgs {
                 terms: Terms::from(market.terms),
@@ -329,6 +383,7 @@ impl Planner<'_> {
             let description = format!("list market {}", market.name);
             self.push(description, &[Signatory::Admin], vec![add]);
         }
+        Ok(())
     }
 
     /// Also those that could not name the feed they compare with when they were defined.
@@ -365,10 +420,6 @@ impl Planner<'_> {
 
     fn update_exchange(&mut self, exchange: &Exchange) {
         let (before, after) = (ExchangeParameters::from(exchange), self.wanted.parameters);
-        let part = |name: &str, found: Vec<String>| {
-            let named = |difference| format!("{name} {difference}");
-            found.into_iter().map(named).collect::<Vec<_>>()
-        };
         let mut found = part(
             "margin",
             Margin::differences(Scale::NONE, &before.margin, &after.margin),
@@ -394,7 +445,22 @@ impl Planner<'_> {
         for (index, stored) in stored.iter().enumerate() {
             let underlying: &WantedUnderlying = &self.wanted.underlyings[index];
             let (before, after) = (UnderlyingParameters::from(stored), underlying.parameters);
-            let found = Underlying::differences(underlying.scale, &before, &after);
+            let scale = underlying.scale;
+            let mut found = Underlying::differences(scale, &before, &after);
+            found.extend(part(
+                "funding",
+                Funding::differences(scale, &before.funding, &after.funding),
+            ));
+            found.extend(part(
+                "options",
+                Options::differences(scale, &before.options, &after.options),
+            ));
+            let [old, new] = [before.surface, after.surface];
+            found.extend(part("surface", Surface::differences(scale, &old, &new)));
+            if old.authority != new.authority {
+                let [old, new] = [old, new].map(|surface| surface.authority.to_string());
+                found.push(difference("surface_authority", &old, &new));
+            }
             let (addresses, risk) = (&self.wanted.addresses, self.risk_authority());
             let update = instructions::update_underlying(addresses, &risk, index as u8, after);
             self.update(
@@ -431,8 +497,8 @@ impl Planner<'_> {
     }
 
     fn update_markets(&mut self) {
-        for market in &self.wanted.markets {
-            let market: &WantedMarket = market;
+        let wanted = self.wanted.markets.iter();
+        for market in wanted.filter(|market| !self.state.is_over(market)) {
             let addresses = &self.wanted.addresses;
             let Some(stored) = self.state.markets.get(&addresses.market(&market.terms)) else {
                 continue;
@@ -524,6 +590,14 @@ impl Planner<'_> {
             self.push(description, &[Signatory::Admin], vec![propose]);
         }
     }
+}
+
+/// Differences of a part, by its name.
+fn part(name: &str, found: Vec<String>) -> Vec<String> {
+    let found = found.into_iter();
+    found
+        .map(|difference| format!("{name} {difference}"))
+        .collect()
 }
 
 /// An asset's mode or a market's status.

@@ -2,22 +2,25 @@
 
 use super::field::{Scale, Unit};
 use super::{
-    Asset, Config, ConfigError, FeeSchedule, Feed, FeedSource, Liquidation, Market, Underlying,
+    Asset, Config, ConfigError, FeeSchedule, Feed, FeedSource, Funding, Liquidation, Market,
+    Surface, Underlying,
 };
 use crate::ExchangeAddresses;
 use crate::units::ticker;
 use anchor_lang::prelude::Pubkey;
 use ballast::instructions::{
     AssetParameters, CorrelationArgs, ExchangeParameters, FeedArgs, FeedParameters,
-    MarketParameters, UnderlyingParameters,
+    FundingParameters, MarketParameters, SurfaceParameters, UnderlyingParameters,
 };
 use ballast_risk::interest::InterestCurve;
 use ballast_risk::margin::size_coefficient_q80;
 use ballast_state::{
     ASSETS_MAX, Bank, Exchange, FEEDS_MAX, MarketTerms, NONE, QUOTE_DECIMALS, UNDERLYINGS_MAX,
+    next_expiry,
 };
 use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_box;
+use jiff::{civil::Date, tz::TimeZone};
 use std::collections::BTreeSet;
 
 /// What a configuration asks for. Names are places in the configuration's tables.
@@ -223,16 +226,12 @@ impl Config {
             let underlying = self.place(&at, "underlying", &market.underlying, |config| {
                 &config.underlyings
             })?;
-            let terms = MarketTerms {
-                underlying: underlying as u8,
-                kind: market.kind as u8,
-                ..MarketTerms::default()
-            };
+            let scale = underlyings[underlying].scale;
+            let terms = market.terms(&at, underlying as u8, scale)?;
             if let Some(other) = wanted.iter().find(|other| other.terms == terms) {
                 let problem = format!("{} trades the same already", other.name);
                 return Err(ConfigError::at(at, problem));
             }
-            let scale = underlyings[underlying].scale;
             wanted.push(WantedMarket {
                 name: name.clone(),
                 terms,
@@ -338,7 +337,14 @@ impl Underlying {
             .raw(self.initial_volatility, Scale::NONE)
             .map_err(|problem| error("initial_volatility", problem))?;
         let mut parameters = UnderlyingParameters::from(&ballast_state::Underlying::zeroed());
-        self.write(at, token, &mut parameters)?;
+        let scale = Scale { lot_size, ..token };
+        self.write(at, scale, &mut parameters)?;
+        self.funding
+            .convert(&format!("{at}.funding"), &mut parameters.funding)?;
+        self.options
+            .write(&format!("{at}.options"), scale, &mut parameters.options)?;
+        self.surface
+            .convert(&format!("{at}.surface"), &mut parameters.surface)?;
         not_above(
             at,
             ("range_minimum", self.range_minimum),
@@ -378,11 +384,29 @@ impl Underlying {
         Ok(WantedUnderlying {
             name: name.to_owned(),
             feed,
-            scale: Scale { lot_size, ..token },
+            scale,
             initial_volatility_q32,
             parameters,
             correlations,
         })
+    }
+}
+
+impl Funding {
+    fn convert(&self, at: &str, parameters: &mut FundingParameters) -> Result<(), ConfigError> {
+        self.write(at, Scale::NONE, parameters)?;
+        let period = ("period_s", self.period_s);
+        not_above(at, ("interval_s", self.interval_s), period)
+    }
+}
+
+impl Surface {
+    fn convert(&self, at: &str, parameters: &mut SurfaceParameters) -> Result<(), ConfigError> {
+        parameters.authority = key(&format!("{at}.authority"), &self.authority)?;
+        self.write(at, Scale::NONE, parameters)?;
+        not_above(at, ("floor", self.floor), ("cap", self.cap))?;
+        let age = ("max_age_s", self.max_age_s);
+        not_above(at, ("interval_s", self.interval_s), age)
     }
 }
 
@@ -455,12 +479,47 @@ impl Asset {
 }
 
 impl Market {
+    fn terms(&self, at: &str, underlying: u8, scale: Scale) -> Result<MarketTerms, ConfigError> {
+        let mut terms = MarketTerms {
+            underlying,
+            kind: self.kind as u8,
+            ..MarketTerms::default()
+        };
+        let expiry = given_if(!terms.is_perpetual(), self.expiry.as_deref());
+        terms.expiry = expiry
+            .and_then(|date| date.map_or(Ok(0), expiry_on))
+            .map_err(|problem| ConfigError::field(at, "expiry", problem))?;
+        let strike = given_if(terms.is_option(), self.strike);
+        terms.strike = strike
+            .and_then(|strike| strike.map_or(Ok(0), |usdc| STRIKE.raw(usdc, scale)))
+            .map_err(|problem| ConfigError::field(at, "strike", problem))?;
+        Ok(terms)
+    }
+
     fn convert(&self, at: &str, scale: Scale) -> Result<MarketParameters, ConfigError> {
         let mut parameters = MarketParameters::from(&ballast_state::Market::zeroed());
         self.write(at, scale, &mut parameters)?;
         parameters.status = self.status as u8;
         Ok(parameters)
     }
+}
+
+const STRIKE: Unit = Unit::Price(1, 1 << 50);
+
+/// Requires a value exactly where the kind of market has one.
+fn given_if<T>(has: bool, value: Option<T>) -> Result<Option<T>, String> {
+    match (has, &value) {
+        (true, None) => Err("is missing; this kind of market has one".into()),
+        (false, Some(_)) => Err("must go; this kind of market has none".into()),
+        _ => Ok(value),
+    }
+}
+
+/// Unix seconds of the expiry on a day.
+fn expiry_on(date: &str) -> Result<i64, String> {
+    let midnight = Date::strptime("%Y-%m-%d", date).and_then(|day| day.to_zoned(TimeZone::UTC));
+    let midnight = midnight.map_err(|_| format!("{date:?} must be a date such as 2026-12-25"))?;
+    Ok(next_expiry(midnight.timestamp().as_second()))
 }
 
 /// Requires `first <= second`.
