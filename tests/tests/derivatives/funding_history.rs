@@ -168,9 +168,9 @@ impl History {
 
     /// Some time passes and prices move a little.
     fn pass(&mut self) {
-        self.stage.world.advance(self.random.gen_range(1..1_500));
+        self.stage.world.advance(self.random.random_range(1..1_500));
         for asset in MARKETS {
-            let factor = 1.0 + self.random.gen_range(-0.018..0.018);
+            let factor = 1.0 + self.random.random_range(-0.018..0.018);
             self.stage.prices[asset] *= factor;
         }
         let price = self.stage.prices[SOL];
@@ -179,15 +179,15 @@ impl History {
 
     fn trade(&mut self) {
         let count = self.traders.len();
-        let maker = self.random.gen_range(0..count);
-        let taker = (maker + self.random.gen_range(1..count)) % count;
+        let maker = self.random.random_range(0..count);
+        let taker = (maker + self.random.random_range(1..count)) % count;
         let [maker, taker] = [maker, taker].map(|i| self.traders[i].insecure_clone());
-        let asset = MARKETS[self.random.gen_range(0..2)];
-        let dollars = self.stage.prices[asset] * (1.0 + self.random.gen_range(-0.02..0.025));
+        let asset = MARKETS[self.random.random_range(0..2)];
+        let dollars = self.stage.prices[asset] * (1.0 + self.random.random_range(-0.02..0.025));
         let price = self.stage.venue.price_per_lot(asset, dollars);
-        let lots = self.random.gen_range(1..15_000_000_000) / price;
+        let lots = self.random.random_range(1..15_000_000_000) / price;
         let order = Venue::limit(
-            if self.random.gen_bool(0.5) {
+            if self.random.random_bool(0.5) {
                 Side::Bid
             } else {
                 Side::Ask
@@ -215,7 +215,7 @@ impl History {
     }
 
     fn update(&mut self) {
-        let market = self.random.gen_range(0..2);
+        let market = self.random.random_range(0..2);
         let early = self.models[market].is_early(self.stage.world.now());
         let update = instructions::update_funding(&self.stage.venue.addresses, market as u8);
         if early {
@@ -226,11 +226,11 @@ impl History {
     }
 
     fn settle(&mut self) {
-        let owner = self.traders[self.random.gen_range(0..self.traders.len())].pubkey();
+        let owner = self.traders[self.random.random_range(0..self.traders.len())].pubkey();
         let account = self.stage.venue.addresses.margin_account(&owner, 0);
         let settle = self
             .stage
-            .settle(&account, MARKETS[self.random.gen_range(0..2)]);
+            .settle(&account, MARKETS[self.random.random_range(0..2)]);
         let may = [
             BallastError::NothingToSettle,
             BallastError::SettlementPoolEmpty,
@@ -261,7 +261,7 @@ impl History {
                 let buyer = self.stage.account(&taker);
                 let netting = MARKETS.map(|asset| self.stage.market(asset));
                 let args = LiquidateArgs {
-                    fraction_max_q32: self.random.gen_range(1 << 28..1 << 31),
+                    fraction_max_q32: self.random.random_range(1 << 28..1 << 31),
                     price_max: i64::MAX,
                 };
                 let key = taker.pubkey();
@@ -269,10 +269,6 @@ impl History {
                     &venue, &usdc, &account, &buyer, &key, &netting, args,
                 ));
             }
-            let may = [
-                BallastError::InsuranceFundEmpty,
-                BallastError::RatioWouldFall,
-            ];
             let signers: &[&Keypair] = if slice.len() > 1 { &[&taker] } else { &[] };
             self.act(&slice, signers, &[]);
             self.stage.check_books();
@@ -308,7 +304,7 @@ fn run(seed: u64, steps: u32) -> History {
     let mut history = History::new(seed);
     for _ in 0..steps {
         history.pass();
-        match history.random.gen_range(0..10) {
+        match history.random.random_range(0..10) {
             0..6 => history.trade(),
             6..8 => history.update(),
             _ => history.settle(),

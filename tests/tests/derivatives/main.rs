@@ -5,6 +5,7 @@
 )]
 
 mod closing;
+mod fees;
 mod funding;
 mod funding_history;
 mod funding_model;
@@ -14,4 +15,6 @@ mod pending;
 mod scene;
 mod series;
 mod settlement;
+mod stale_surface;
+mod surface;
 mod window;

@@ -6,9 +6,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::MarketAdded;
 use ballast_client::instructions;
-use ballast_client::state::{
-    Board, Market, MarketKind, MarketStatus, MarketTerms, Pausable, Tagged,
-};
+use ballast_client::state::{Board, Market, MarketKind, MarketStatus, MarketTerms, Pausable};
 use ballast_tests::{AlreadyInUse, Code, SOL, START, Stage, unsigned, with};
 use solana_keypair::Keypair;
 use solana_signer::Signer;

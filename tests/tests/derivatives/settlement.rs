@@ -103,15 +103,15 @@ fn random_windows_settle_at_their_average() {
         let mut before_s = 1_900;
         let mut dollars: f64 = 200.0;
         while before_s > 0 {
-            dollars *= 1.0 + random.gen_range(-0.02..0.02);
+            dollars *= 1.0 + random.random_range(-0.02..0.02);
             // In units of the oracle, 10^-8 dollars.
             let published = (dollars * 1e8).round() / 1e8;
-            if random.gen_bool(0.1) {
+            if random.random_bool(0.1) {
                 window.publish_uncertain(&mut stage, before_s, published);
             } else {
                 window.publish(&mut stage, before_s, published);
             }
-            before_s -= random.gen_range(1..170);
+            before_s -= random.random_range(1..170);
         }
         window.publish(&mut stage, -1, 300.0);
         let (average, seconds) = window.average(EXPIRY);
