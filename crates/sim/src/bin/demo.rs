@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 /// Replays a crash through a Ballast exchange on an embedded Solana VM and writes a report.
 ///
-/// Traders with mixed portfolios go through the fall of 10 October 2025 (reconstructed from its published points) or
-/// any path of prices from a file. Every price goes in as a Pyth account, a keeper liquidates with ordinary
-/// transactions, and at the end everybody withdraws what is his.
+/// Traders with portfolios of tokens, loans, perpetuals, futures and options go through the fall of 10 October 2025
+/// (reconstructed from its published points) or any path of prices from a file. Every price goes in as a Pyth account; a keeper
+/// posts volatility surfaces, updates funding, liquidates and settles what expires, with ordinary transactions. A path that
+/// ends before the first expiry is followed by the half hour before that at its last prices. At the end everybody
+/// withdraws what is his.
 #[derive(Parser)]
 #[command(name = "cargo xtask demo", bin_name = "cargo xtask demo")]
 struct Arguments {

@@ -1,8 +1,9 @@
 //! A keeper: finds accounts below their maintenance margin and liquidates them.
 
-use super::traders::{Trader, close_all};
-use crate::report::LiquidationRow;
-use crate::{Venue, World};
+use super::floor::Floor;
+use super::traders::Trader;
+use crate::World;
+use crate::report::{Holdings, LiquidationRow};
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result};
 use ballast::error::BallastError;
@@ -56,15 +57,9 @@ impl Keeper {
     }
 
     /// Looks at every account, flags and liquidates where it must, then trades its own inventory away.
-    pub fn work(
-        &mut self,
-        world: &mut World,
-        venue: &Venue,
-        maker: &Keypair,
-        traders: &[Trader],
-        prices: &[f64],
-    ) -> Result<Work> {
+    pub fn work(&mut self, world: &mut World, floor: &Floor, traders: &[Trader]) -> Result<Work> {
         let mut work = Work::default();
+        let venue = &floor.venue;
         let exchange = venue.exchange(world)?;
         let board = venue.board(world)?;
         let mut report = Report::boxed();
@@ -82,11 +77,11 @@ impl Keeper {
                 world.send(&[start], &[]).context("start_liquidation")?;
             }
             if report.is_liquidatable() || account.in_liquidation() {
-                self.take_slice(world, venue, &trader.account, &report, &mut work)?;
+                self.take_slice(world, floor, &trader.account, &report, &mut work)?;
             }
         }
         if work.slices > 0 {
-            close_all(world, venue, maker, &self.key, prices).context("unwinding")?;
+            floor.close_all(world, &self.key).context("unwinding")?;
         }
         Ok(work)
     }
@@ -94,13 +89,15 @@ impl Keeper {
     fn take_slice(
         &mut self,
         world: &mut World,
-        venue: &Venue,
+        floor: &Floor,
         account: &Pubkey,
         before: &Report,
         work: &mut Work,
     ) -> Result<()> {
-        let own = venue.addresses.margin_account(&self.key.pubkey(), 0);
-        let netting = netting(world, venue, account, &own)?;
+        let venue = &floor.venue;
+        let own = floor.account(&self.key);
+        let state = world.read::<MarginAccount>(account)?;
+        let netting = netting(floor, &state, &*world.read::<MarginAccount>(&own)?);
         let liquidate = instructions::liquidate(
             &venue.addresses,
             &venue.mints[0],
@@ -141,6 +138,7 @@ impl Keeper {
         self.rows.push(LiquidationRow {
             time_s: world.now(),
             account: account.to_string(),
+            holdings: Holdings::of(&state),
             fraction,
             equity_before: event.equity_mark as f64 / 1e6,
             payment: event.payment as f64 / 1e6,
@@ -157,26 +155,30 @@ impl Keeper {
     }
 }
 
-/// Banks and markets in which the keeper's own holdings are opposite to the account's.
-fn netting(world: &World, venue: &Venue, account: &Pubkey, own: &Pubkey) -> Result<Vec<Pubkey>> {
-    let theirs = world.read::<MarginAccount>(account)?;
-    let own = world.read::<MarginAccount>(own)?;
+/// Banks and markets in which the keeper's own holdings are opposite to the account's. What it has closed in a dated market and not
+/// settled counts there too.
+fn netting(floor: &Floor, theirs: &MarginAccount, own: &MarginAccount) -> Vec<Pubkey> {
+    let addresses = &floor.venue.addresses;
+    let opposite = |held: i64, taken: i64| held.signum() * taken.signum() < 0;
     let mut keys = Vec::new();
     for balance in theirs.balances.iter().filter(|slot| !slot.is_free()) {
         let held = own.balance(balance.asset);
-        let opposite =
-            held.is_some_and(|held| (held.shares.get() > 0) != (balance.shares.get() > 0));
-        if opposite && balance.asset != QUOTE_ASSET {
-            let mint = &venue.mints[usize::from(balance.asset)];
-            keys.push(venue.addresses.bank(mint));
+        let nets = held.is_some_and(|held| (held.shares.get() > 0) != (balance.shares.get() > 0));
+        if nets && balance.asset != QUOTE_ASSET {
+            keys.push(addresses.bank(&floor.venue.mints[usize::from(balance.asset)]));
         }
     }
     for position in theirs.positions.iter().filter(|slot| !slot.is_free()) {
-        if own.lots(&position.terms).signum() == -position.base_lots.signum() {
-            keys.push(venue.addresses.market(&position.terms));
+        let terms = &position.terms;
+        let nets = own.position(terms).is_some_and(|held| {
+            opposite(held.base_lots, position.base_lots)
+                || (!terms.is_perpetual() && opposite(held.quote, position.quote))
+        });
+        if nets {
+            keys.push(addresses.market(terms));
         }
     }
-    Ok(keys)
+    keys
 }
 
 /// The event of a liquidation, read off the log as an indexer would.

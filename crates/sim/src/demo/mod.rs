@@ -2,28 +2,34 @@
 //!
 //! Every account is opened and every position taken by ordinary transactions; every price goes in as a Pyth account; a
 //! keeper finds unhealthy accounts with the same engine as the program's and liquidates them with ordinary transactions.
-//! At the end everybody closes out and withdraws what is his, and the books must balance after every step.
+//! The keeper also posts volatility surfaces, updates funding and settles what expires. At the end everybody closes out and
+//! withdraws what is his, and the books must balance after every step.
 
+mod crank;
+mod exit;
+mod floor;
 mod keeper;
+mod listings;
+mod record;
 mod traders;
 
 use crate::conservation;
 use crate::path::PricePath;
-use crate::report::{ComputeUnits, Recording, Step, Summary};
+use crate::report::{Holdings, Recording, Step};
 use crate::{Venue, VenueConfig, World};
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result, bail, ensure};
-use ballast::error::BallastError;
-use ballast_client::state::health::{Purpose, Report, View};
-use ballast_client::state::{MarginAccount, ledger};
-use ballast_client::units::{from_q32, native};
+use ballast_client::state::SETTLEMENT_WINDOW_S;
+use ballast_client::units::native;
+use crank::Crank;
+use floor::Floor;
 use indicatif::{ProgressBar, ProgressStyle};
 use keeper::Keeper;
+use listings::{Listings, strike_step};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
-use std::collections::BTreeMap;
 use traders::{Profile, Trader};
 
 /// What the insurance fund starts with, quote units.
@@ -32,6 +38,15 @@ const INSURANCE_START: u64 = 250_000_000_000;
 const RELATIVE_START_S: i64 = 1_760_128_200;
 /// Times below this are relative.
 const UNIX_TIMES_FROM_S: i64 = 1_000_000_000;
+/// Seconds between prices in a settlement window where the path has none.
+const QUIET_STEP_S: i64 = 60;
+/// Numbers of the keys that are not traders': the keeper's and the first maker's. Traders' come after a gap for further makers.
+const KEEPER: u64 = 0;
+const FIRST_MAKER: u64 = 1;
+const FIRST_TRADER: u64 = 100;
+/// Added to the path's note where it ends before the first expiry.
+const AFTERWARDS: &str =
+    " From the end of the path to the first expiry, at 08:00 UTC, prices stand still.";
 /// Largest number of violations that are kept in full; the count goes on.
 const VIOLATIONS_SHOWN: usize = 5;
 
@@ -54,13 +69,17 @@ pub struct Outcome {
     pub violations: Vec<String>,
 }
 
-/// The stage and everybody on it.
+/// The floor and everybody on it.
 struct Demo {
     world: World,
-    venue: Venue,
-    maker: Keypair,
+    floor: Floor,
     traders: Vec<Trader>,
+    /// What each trader began with: holdings and equity in quote units.
+    beginnings: Vec<(Holdings, i64)>,
     keeper: Keeper,
+    crank: Crank,
+    /// Margin accounts of keeper, makers and traders.
+    accounts: Vec<Pubkey>,
     prices: Vec<f64>,
     violation_count: usize,
     violations: Vec<String>,
@@ -76,48 +95,31 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
     let mut demo = Demo::open(path, options)?;
     demo.open_portfolios(options)?;
     let steps = demo.replay(path)?;
-    let (partial, closed) = demo.liquidation_results()?;
-    let (unresolved, unresolved_debt) = demo.unresolved()?;
-    let insurance_end = demo.insurance()?;
+    // The first expiry is settled in any case.
+    let end = demo.world.now();
+    demo.wait(demo.floor.listings.near + 1)?;
+    let mut summary = demo.summary()?;
+    let portfolios = demo.portfolios()?;
     let (withdrawals, failed) = demo.leave()?;
 
-    let compute_units = demo.world.compute_units.iter().map(|(name, units)| {
-        let mut sorted = units.clone();
-        sorted.sort_unstable();
-        let figures = ComputeUnits {
-            count: sorted.len() as u64,
-            median: sorted[sorted.len() / 2],
-            max: *sorted.last().unwrap_or(&0),
-        };
-        (name.clone(), figures)
-    });
-    let summary = Summary {
-        accounts: options.accounts,
-        transactions: demo.world.transactions,
-        steps: steps.len(),
-        liquidations: demo.keeper.slices,
-        accounts_liquidated: demo.keeper.liquidated.len(),
-        fully_closed: closed,
-        partially_liquidated_and_healthy: partial,
-        bad_debt_quote: demo.keeper.bad_debt + unresolved_debt,
-        bad_debt_paid_quote: demo.keeper.bad_debt,
-        in_liquidation_at_the_end: unresolved,
-        insurance_start_quote: INSURANCE_START as i64,
-        insurance_end_quote: insurance_end as i64,
-        conservation_violations: demo.violation_count,
-        withdrawals: withdrawals + failed,
-        withdrawals_failed: failed,
-        cu: compute_units.collect::<BTreeMap<_, _>>(),
-        seed: options.seed,
-        path: path.name.clone(),
-        note: path.note.clone(),
-    };
-    let assets = demo.venue.config.assets[1..].iter();
+    summary.withdrawals = withdrawals + failed;
+    summary.withdrawals_failed = failed;
+    summary.steps = steps.len();
+    summary.seed = options.seed;
+    summary.path = path.name.clone();
+    summary.note = path.note.clone();
+    if demo.floor.listings.near > end {
+        summary.note += AFTERWARDS;
+    }
+    demo.finish(&mut summary);
+    let assets = demo.floor.venue.config.assets[1..].iter();
     Ok(Outcome {
         recording: Recording {
             assets: assets.map(|asset| asset.name.to_owned()).collect(),
             steps,
             summary,
+            portfolios,
+            settled_rows: demo.crank.settled,
             liquidation_rows: demo.keeper.rows,
         },
         violations: demo.violations,
@@ -125,7 +127,7 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
 }
 
 impl Demo {
-    /// Sets the exchange up at the path's first prices.
+    /// Sets the exchange up at the path's first prices, with its dated markets and volatility surfaces.
     fn open(path: &PricePath, options: &Options) -> Result<Self> {
         let first = path.points.first().context("the path is empty")?;
         let mut config = VenueConfig::default();
@@ -135,13 +137,20 @@ impl Demo {
                 asset.price = first.prices[column];
                 known = true;
             }
+            asset.strike_step = strike_step(asset.price);
         }
         ensure!(known, "the path has no column for SOL, ETH or BTC");
         let mut world = World::new(first.time_s + time_offset_s(path))?;
-        let prices = config.assets.iter().map(|asset| asset.price).collect();
+        let prices: Vec<f64> = config.assets.iter().map(|asset| asset.price).collect();
         let venue = Venue::create(&mut world, config, 1)?;
-        let maker = account_key(options.seed, 0);
-        let keeper = Keeper::new(account_key(options.seed, 1));
+        let listings = Listings::open(&mut world, &venue)?;
+        let makers = (FIRST_MAKER..).take(prices.len() - 1);
+        let floor = Floor {
+            venue,
+            listings,
+            makers: makers.map(|key| account_key(options.seed, key)).collect(),
+        };
+        let keeper = Keeper::new(account_key(options.seed, KEEPER));
         let style = ProgressStyle::with_template("{msg:<26} {wide_bar} {pos}/{len} {elapsed}")
             .expect("a valid template");
         let progress = if options.progress {
@@ -149,63 +158,67 @@ impl Demo {
         } else {
             ProgressBar::hidden()
         };
+        let institutions = [&keeper.key].into_iter().chain(&floor.makers);
         let mut demo = Self {
+            accounts: institutions.map(|key| floor.account(key)).collect(),
             world,
-            venue,
-            maker,
+            floor,
             traders: Vec::new(),
+            beginnings: Vec::new(),
             keeper,
+            crank: Crank::default(),
             prices,
             violation_count: 0,
             violations: Vec::new(),
             progress,
         };
         demo.fund_institutions()?;
+        demo.crank
+            .work(&mut demo.world, &demo.floor, &demo.accounts)?;
         Ok(demo)
     }
 
-    /// The market maker, the keeper and the insurance fund bring their capital.
+    /// The market makers, the keeper and the insurance fund bring their capital.
     fn fund_institutions(&mut self) -> Result<()> {
-        let quote = self.venue.mints[0];
+        let venue = &self.floor.venue;
+        let quote = venue.mints[0];
         let capital = native(200e6, 6);
-        for key in [&self.maker, &self.keeper.key] {
+        for key in [&self.keeper.key].into_iter().chain(&self.floor.makers) {
             self.world.mint_tokens(&quote, &key.pubkey(), capital)?;
-            self.venue.open_account(&mut self.world, key)?;
-            self.venue.deposit(&mut self.world, key, 0, capital / 2)?;
+            venue.open_account(&mut self.world, key)?;
+            venue.deposit(&mut self.world, key, 0, capital / 2)?;
         }
-        // The maker lends every token, so that there is something to borrow.
-        for asset in 1..self.venue.mints.len() {
-            let spec = &self.venue.config.assets[asset];
+        // Every maker lends his token, so that there is something to borrow.
+        for (asset, maker) in (1..).zip(&self.floor.makers) {
+            let spec = &venue.config.assets[asset];
             let amount = native(10e6 / spec.price, spec.decimals);
-            let mint = self.venue.mints[asset];
-            self.world
-                .mint_tokens(&mint, &self.maker.pubkey(), amount)?;
-            self.venue
-                .deposit(&mut self.world, &self.maker, asset, amount)?;
+            let mint = venue.mints[asset];
+            self.world.mint_tokens(&mint, &maker.pubkey(), amount)?;
+            venue.deposit(&mut self.world, maker, asset, amount)?;
         }
-        let fund = self.venue.addresses.insurance_fund();
-        self.venue
-            .deposit_into(&mut self.world, &self.maker, &fund, 0, INSURANCE_START)?;
+        let fund = venue.addresses.insurance_fund();
+        let key = &self.keeper.key;
+        venue.deposit_into(&mut self.world, key, &fund, 0, INSURANCE_START)?;
         Ok(())
     }
 
-    /// Every trader opens an account, deposits and takes positions against the market maker.
+    /// Every trader opens an account, deposits and takes positions against the market makers.
     fn open_portfolios(&mut self, options: &Options) -> Result<()> {
         let mut random = ChaCha8Rng::seed_from_u64(options.seed);
         self.start_progress("opening portfolios", options.accounts);
         for number in 0..options.accounts {
             let profile = Profile::ALL[number % Profile::ALL.len()];
-            let key = account_key(options.seed, 2 + number as u64);
             let trader = Trader::enter(
                 &mut self.world,
-                &self.venue,
-                &self.maker,
-                key,
+                &self.floor,
+                account_key(options.seed, FIRST_TRADER + number as u64),
                 profile,
                 &self.prices,
                 &mut random,
             )
             .with_context(|| format!("trader {number} ({profile:?})"))?;
+            self.accounts.push(trader.account);
+            self.beginnings.push(self.standing(&trader)?);
             self.traders.push(trader);
             self.progress.inc(1);
         }
@@ -215,241 +228,57 @@ impl Demo {
     /// Walks the path: prices in, keeper at work, books checked, figures recorded.
     fn replay(&mut self, path: &PricePath) -> Result<Vec<Step>> {
         self.start_progress("replaying prices", path.points.len());
-        let columns: Vec<Option<usize>> = self.venue.config.assets[1..]
+        let columns: Vec<Option<usize>> = self.floor.venue.config.assets[1..]
             .iter()
             .map(|asset| path.column(asset.name))
             .collect();
         let offset_s = time_offset_s(path);
         let mut steps = Vec::with_capacity(path.points.len());
         for point in &path.points {
-            let time_s = point.time_s + offset_s;
-            self.world.set_time(time_s);
+            self.wait(point.time_s + offset_s)?;
             for (index, column) in columns.iter().enumerate() {
                 if let Some(column) = column {
                     self.prices[index + 1] = point.prices[*column];
                 }
             }
-            self.venue.set_prices(&mut self.world, &self.prices)?;
-            let work = self.keeper.work(
-                &mut self.world,
-                &self.venue,
-                &self.maker,
-                &self.traders,
-                &self.prices,
-            )?;
-            self.check_books()?;
-            steps.push(self.record(time_s, &work)?);
+            let work = self.step(point.time_s + offset_s)?;
+            steps.push(self.record(&work)?);
             self.progress.inc(1);
         }
         Ok(steps)
     }
 
-    fn record(&self, time_s: i64, work: &keeper::Work) -> Result<Step> {
-        let exchange = self.venue.exchange(&self.world)?;
-        let board = self.venue.board(&self.world)?;
-        let view = View {
-            exchange: &exchange,
-            board: &board,
-            now: self.world.now(),
-        };
-        let mut report = Report::boxed();
-        let (mut ratios, mut total, mut flagged) = (Vec::new(), 0.0, 0);
-        for trader in &self.traders {
-            let account = self.world.read::<MarginAccount>(&trader.account)?;
-            view.assess(&account, Purpose::Liquidate, &mut report)?;
-            total += report.equity_mark as f64 / 1e6;
-            flagged += u32::from(account.in_liquidation());
-            if report.maintenance_margin > 0 {
-                let margin = report.maintenance_margin as f64;
-                ratios.push(report.equity_maintenance as f64 / margin);
-            }
-        }
-        ratios.sort_by(f64::total_cmp);
-        let percentile = |p: usize| match ratios.len() {
-            0 => f64::INFINITY,
-            len => ratios[(len - 1) * p / 100],
-        };
-        let ranges = (1..self.prices.len()).map(|index| {
-            let listed = &exchange.underlyings[index - 1];
-            let entry = &board.prices[usize::from(listed.feed)];
-            from_q32(
-                board.underlyings[index - 1].scan_range_q32(listed, entry.confidence_ratio_q32),
-            )
-        });
-        Ok(Step {
-            time_s,
-            prices: self.prices[1..].to_vec(),
-            total_equity: total,
-            insurance: self.insurance()? as f64 / 1e6,
-            ratio_percentiles: [5, 25, 50, 75, 95].map(percentile),
-            liquidatable: work.found,
-            in_liquidation: flagged,
-            liquidations: work.slices,
-            liquidated_value: work.value,
-            scan_ranges: ranges.collect(),
-        })
-    }
-
-    /// How many liquidated accounts still stand, healthy, and how many were taken whole.
-    fn liquidation_results(&self) -> Result<(usize, usize)> {
-        let (mut standing, mut closed) = (0, 0);
-        for account in &self.keeper.liquidated {
-            let state = self.world.read::<MarginAccount>(account)?;
-            if self.keeper.closed.contains(account) {
-                closed += 1;
-            } else if !state.in_liquidation()
-                && state.has_obligations()
-                && !self
-                    .venue
-                    .assess(&self.world, account, Purpose::Liquidate)?
-                    .is_liquidatable()
-            {
-                standing += 1;
-            }
-        }
-        Ok((standing, closed))
-    }
-
-    /// Accounts still in liquidation, and the equity below zero that nobody has taken over, quote units.
-    fn unresolved(&self) -> Result<(usize, i64)> {
-        let (mut accounts, mut debt) = (0, 0);
-        for trader in &self.traders {
-            if self
-                .world
-                .read::<MarginAccount>(&trader.account)?
-                .in_liquidation()
-            {
-                let report = self
-                    .venue
-                    .assess(&self.world, &trader.account, Purpose::Liquidate)?;
-                accounts += 1;
-                debt += report.equity_mark.min(0).saturating_neg();
-            }
-        }
-        Ok((accounts, debt))
-    }
-
-    fn insurance(&self) -> Result<u64> {
-        let fund = self.venue.addresses.insurance_fund();
-        cash(&self.world, &self.venue, &fund)
-    }
-
-    /// Everybody closes positions, settles, repays and withdraws everything. Returns withdrawals made and refused.
-    fn leave(&mut self) -> Result<(usize, usize)> {
-        self.start_progress("closing and withdrawing", self.traders.len() + 2);
-        // Who is still in liquidation cannot leave.
-        let mut exits = Vec::new();
-        for trader in &self.traders {
-            if !self
-                .world
-                .read::<MarginAccount>(&trader.account)?
-                .in_liquidation()
-            {
-                exits.push(trader.key.insecure_clone());
-            }
-        }
-        exits.push(self.keeper.key.insecure_clone());
-        for key in &exits {
-            traders::close_all(&mut self.world, &self.venue, &self.maker, key, &self.prices)?;
-        }
-        self.settle_everybody()?;
-        self.check_books()?;
-        let (mut done, mut failed) = (0, 0);
-        // The maker leaves last: its tokens are what the others borrowed.
-        let maker = self.maker.insecure_clone();
-        for key in exits.iter().chain([&maker]) {
-            self.repay(key)?;
-        }
-        for key in exits.iter().chain([&maker]) {
-            let (withdrawn, refused) = self.withdraw_all(key)?;
-            done += withdrawn;
-            failed += refused;
-            self.progress.inc(1);
-        }
-        self.check_books()?;
-        self.progress.finish_and_clear();
-        Ok((done, failed))
-    }
-
-    /// Settles every account twice: in the second round the losers have paid into the pools and the winners can be paid. What
-    /// accounts in liquidation owe becomes a loan, so that it is they who lack the money and not the winners.
-    fn settle_everybody(&mut self) -> Result<()> {
-        let institutions = [&self.keeper.key, &self.maker];
-        let accounts: Vec<Pubkey> = institutions
-            .map(|key| self.venue.addresses.margin_account(&key.pubkey(), 0))
-            .into_iter()
-            .chain(self.traders.iter().map(|trader| trader.account))
-            .collect();
-        for _ in 0..2 {
-            for account in &accounts {
-                for index in 1..self.prices.len() {
-                    let state = self.world.read::<MarginAccount>(account)?;
-                    if state.position(&Venue::perpetual(index)).is_none() {
-                        continue;
-                    }
-                    match self.venue.settle(&mut self.world, account, index) {
-                        Err(refusal)
-                            if !refusal.is(BallastError::SettlementPoolEmpty)
-                                && !refusal.is(BallastError::NothingToSettle) =>
-                        {
-                            return Err(refusal).context("settle_pnl");
-                        }
-                        _ => {}
-                    }
+    /// Goes on to just before `until`: in the half hours over which settlement prices are averaged the last prices are published every
+    /// minute, as publishers do while nothing moves.
+    fn wait(&mut self, until: i64) -> Result<()> {
+        for expiry in [self.floor.listings.near, self.floor.listings.far] {
+            let now = self.world.now();
+            let start = (expiry - SETTLEMENT_WINDOW_S).max(now + QUIET_STEP_S);
+            let minutes = (start..expiry).step_by(QUIET_STEP_S as usize);
+            for time_s in minutes.chain([expiry]) {
+                if (now + 1..until).contains(&time_s) {
+                    self.step(time_s)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Buys what is owed outside and deposits it.
-    fn repay(&mut self, key: &Keypair) -> Result<()> {
-        let account = self.venue.addresses.margin_account(&key.pubkey(), 0);
-        let state = self.world.read::<MarginAccount>(&account)?;
-        let board = self.venue.board(&self.world)?;
-        for balance in state.balances.iter().filter(|slot| slot.shares.get() < 0) {
-            let asset = usize::from(balance.asset);
-            let owed = ledger::amount(balance, board.indexes(balance.asset)?)?.unsigned_abs();
-            let mint = self.venue.mints[asset];
-            self.world.mint_tokens(&mint, &key.pubkey(), owed)?;
-            self.venue.deposit(&mut self.world, key, asset, owed)?;
-        }
-        Ok(())
-    }
-
-    fn withdraw_all(&mut self, key: &Keypair) -> Result<(usize, usize)> {
-        let account = self.venue.addresses.margin_account(&key.pubkey(), 0);
-        let state = self.world.read::<MarginAccount>(&account)?;
-        let (mut done, mut failed) = (0, 0);
-        for balance in state.balances.iter().filter(|slot| !slot.is_free()) {
-            let asset = usize::from(balance.asset);
-            let mint = self.venue.mints[asset];
-            self.world.mint_tokens(&mint, &key.pubkey(), 0)?;
-            match self
-                .venue
-                .withdraw(&mut self.world, key, asset, u64::MAX, false)
-            {
-                Ok(_) => done += 1,
-                Err(refusal) => {
-                    failed += 1;
-                    self.violations
-                        .push(format!("a withdrawal was refused: {refusal}"));
-                }
-            }
-        }
-        if failed == 0 && self.world.read::<MarginAccount>(&account)?.is_empty() {
-            let close = ballast_client::instructions::close_account(
-                &self.venue.addresses,
-                &key.pubkey(),
-                0,
-            );
-            self.world.send(&[close], &[key])?;
-        }
-        Ok((done, failed))
+    /// One moment: prices in, crank and keeper at work, books checked.
+    fn step(&mut self, time_s: i64) -> Result<keeper::Work> {
+        self.world.set_time(time_s);
+        self.floor.venue.set_prices(&mut self.world, &self.prices)?;
+        self.crank
+            .work(&mut self.world, &self.floor, &self.accounts)?;
+        let work = self
+            .keeper
+            .work(&mut self.world, &self.floor, &self.traders)?;
+        self.check_books()?;
+        Ok(work)
     }
 
     fn check_books(&mut self) -> Result<()> {
-        let found = conservation::violations(&self.world, &self.venue)?;
+        let found = conservation::violations(&self.world, &self.floor.venue)?;
         self.violation_count += found.len();
         let room = VIOLATIONS_SHOWN.saturating_sub(self.violations.len());
         self.violations.extend(found.into_iter().take(room));
@@ -468,18 +297,6 @@ fn time_offset_s(path: &PricePath) -> i64 {
     match path.points.first() {
         Some(first) if first.time_s < UNIX_TIMES_FROM_S => RELATIVE_START_S,
         _ => 0,
-    }
-}
-
-/// Cash deposit of an account, quote units.
-fn cash(world: &World, venue: &Venue, account: &Pubkey) -> Result<u64> {
-    let state = world.read::<MarginAccount>(account)?;
-    let board = venue.board(world)?;
-    match state.balance(0) {
-        Some(balance) => Ok(ledger::amount(balance, board.indexes(0)?)?
-            .max(0)
-            .unsigned_abs()),
-        None => Ok(0),
     }
 }
 

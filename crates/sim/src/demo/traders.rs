@@ -1,12 +1,11 @@
 //! Traders and what they hold.
 
-use crate::world::Refusal;
-use crate::{Venue, World};
+use super::floor::{Floor, is_done};
+use super::listings::Contract;
+use crate::World;
 use anchor_lang::prelude::Pubkey;
-use anyhow::{Result, bail};
-use ballast::error::BallastError;
-use ballast_client::args::OrderArgs;
-use ballast_client::state::{MarginAccount, Side};
+use anyhow::Result;
+use ballast_client::state::Side;
 use ballast_client::units::native;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -18,31 +17,68 @@ use solana_signer::Signer;
 pub enum Profile {
     /// Long one perpetual on USDC.
     Long,
+    /// Holds tokens and has sold calls on them.
+    CoveredCall,
     /// Short one perpetual on USDC.
     Short,
+    /// Long one perpetual, with as many puts against a fall.
+    ProtectivePut,
     /// Holds a token and is short its perpetual.
     Hedged,
+    /// Has sold calls and puts at the money.
+    Straddle,
     /// Long all perpetuals on several tokens as collateral.
     Basket,
+    /// Has bought puts at the money and sold lower ones.
+    PutSpread,
     /// Long one perpetual against another.
     Pair,
+    /// Holds a token and has sold its future.
+    CashAndCarry,
     /// Borrows USDC against tokens.
     Borrower,
+    /// Long the later future against the nearer.
+    Calendar,
     /// Long with as much leverage as the program allows.
     Reckless,
 }
 
 impl Profile {
     /// Every profile, dealt out in turn.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Long,
+        Self::CoveredCall,
         Self::Short,
+        Self::ProtectivePut,
         Self::Hedged,
+        Self::Straddle,
         Self::Basket,
+        Self::PutSpread,
         Self::Pair,
+        Self::CashAndCarry,
         Self::Borrower,
+        Self::Calendar,
         Self::Reckless,
     ];
+
+    /// Name and manner, for the report.
+    pub fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Long => ["Long", "a perpetual bought on USDC"],
+            Self::CoveredCall => ["Covered call", "tokens, calls sold on them"],
+            Self::Short => ["Short", "a perpetual sold on USDC"],
+            Self::ProtectivePut => ["Protective put", "a perpetual bought with puts"],
+            Self::Hedged => ["Hedged", "tokens, their perpetual sold"],
+            Self::Straddle => ["Straddle seller", "calls and puts sold"],
+            Self::Basket => ["Basket", "perpetuals bought on tokens"],
+            Self::PutSpread => ["Put spread", "puts bought, lower ones sold"],
+            Self::Pair => ["Pair", "a perpetual against another"],
+            Self::CashAndCarry => ["Cash and carry", "tokens, their future sold"],
+            Self::Borrower => ["Borrower", "USDC borrowed on tokens"],
+            Self::Calendar => ["Calendar spread", "a later future against a nearer"],
+            Self::Reckless => ["Reckless", "a perpetual, as much as allowed"],
+        }
+    }
 }
 
 /// One trader with a margin account.
@@ -51,13 +87,14 @@ pub struct Trader {
     pub key: Keypair,
     /// Its margin account.
     pub account: Pubkey,
+    /// How it trades.
+    pub profile: Profile,
 }
 
 /// Everything a trader needs to enter.
 struct Entry<'a> {
     world: &'a mut World,
-    venue: &'a Venue,
-    maker: &'a Keypair,
+    floor: &'a Floor,
     key: &'a Keypair,
     prices: &'a [f64],
 }
@@ -66,38 +103,55 @@ impl Trader {
     /// Opens an account, deposits a random capital in the manner of the profile, and takes positions.
     pub fn enter(
         world: &mut World,
-        venue: &Venue,
-        maker: &Keypair,
+        floor: &Floor,
         key: Keypair,
         profile: Profile,
         prices: &[f64],
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
-        let account = venue.open_account(world, &key)?;
+        use Contract as C;
+        let account = floor.venue.open_account(world, &key)?;
         let capital = 2_000.0 * 50f64.powf(random.random::<f64>());
         let leverage = random.random_range(1.5..6.0);
         let first = random.random_range(1..prices.len());
         let second = 1 + first % (prices.len() - 1);
         let mut entry = Entry {
             world,
-            venue,
-            maker,
+            floor,
             key: &key,
             prices,
         };
         match profile {
             Profile::Long => {
                 entry.deposit(0, capital)?;
-                entry.trade(first, Side::Bid, capital * leverage)?;
+                entry.buy(first, C::Perpetual, capital * leverage)?;
+            }
+            Profile::CoveredCall => {
+                entry.deposit(first, capital)?;
+                entry.sell(first, C::HighCall, capital)?;
             }
             Profile::Short => {
                 entry.deposit(0, capital)?;
-                entry.trade(first, Side::Ask, capital * leverage)?;
+                entry.sell(first, C::Perpetual, capital * leverage)?;
+            }
+            Profile::ProtectivePut => {
+                entry.deposit(0, capital)?;
+                entry.buy(first, C::NearPut, capital * leverage)?;
+                entry.buy(first, C::Perpetual, capital * leverage)?;
             }
             Profile::Hedged => {
                 entry.deposit(first, capital)?;
                 entry.deposit(0, capital * 0.1)?;
-                entry.trade(first, Side::Ask, capital)?;
+                entry.sell(first, C::Perpetual, capital)?;
+            }
+            Profile::Straddle => {
+                let (call, put) = match random.random() {
+                    true => (C::NearCall, C::NearPut),
+                    false => (C::Call, C::Put),
+                };
+                entry.deposit(0, capital)?;
+                entry.sell(first, put, capital * leverage)?;
+                entry.sell(first, call, capital * leverage)?;
             }
             Profile::Basket => {
                 for index in 1..prices.len() {
@@ -105,124 +159,94 @@ impl Trader {
                 }
                 entry.deposit(0, capital / 4.0)?;
                 for index in 1..prices.len() {
-                    entry.trade(index, Side::Bid, capital * leverage / 4.0)?;
+                    entry.buy(index, C::Perpetual, capital * leverage / 4.0)?;
                 }
+            }
+            Profile::PutSpread => {
+                entry.deposit(0, capital)?;
+                entry.buy(first, C::Put, capital * leverage)?;
+                entry.sell(first, C::LowPut, capital * leverage)?;
             }
             Profile::Pair => {
                 entry.deposit(0, capital)?;
-                entry.trade(first, Side::Bid, capital * leverage)?;
-                entry.trade(second, Side::Ask, capital * leverage * 0.8)?;
+                entry.buy(first, C::Perpetual, capital * leverage)?;
+                entry.sell(second, C::Perpetual, capital * leverage * 0.8)?;
+            }
+            Profile::CashAndCarry => {
+                entry.deposit(first, capital)?;
+                entry.deposit(0, capital * 0.1)?;
+                entry.sell(first, C::Future, capital)?;
             }
             Profile::Borrower => {
                 entry.deposit(first, capital)?;
                 entry.deposit(second, capital * 0.5)?;
                 entry.borrow(capital * random.random_range(0.6..1.1))?;
             }
+            Profile::Calendar => {
+                entry.deposit(0, capital)?;
+                entry.buy(first, C::Future, capital * leverage)?;
+                entry.sell(first, C::NearFuture, capital * leverage)?;
+            }
             Profile::Reckless => {
                 entry.deposit(0, capital)?;
-                entry.trade(first, Side::Bid, capital * 12.0)?;
+                entry.buy(first, C::Perpetual, capital * 12.0)?;
             }
         }
-        Ok(Self { key, account })
+        Ok(Self {
+            key,
+            account,
+            profile,
+        })
     }
 }
 
 impl Entry<'_> {
     /// Deposits tokens worth `dollars`.
     fn deposit(&mut self, asset: usize, dollars: f64) -> Result<()> {
-        let decimals = self.venue.config.assets[asset].decimals;
-        let amount = native(dollars / self.prices[asset], decimals);
-        let mint = self.venue.mints[asset];
+        let venue = &self.floor.venue;
+        let amount = native(
+            dollars / self.prices[asset],
+            venue.config.assets[asset].decimals,
+        );
+        let mint = venue.mints[asset];
         self.world.mint_tokens(&mint, &self.key.pubkey(), amount)?;
-        self.venue.deposit(self.world, self.key, asset, amount)?;
+        venue.deposit(self.world, self.key, asset, amount)?;
         Ok(())
     }
 
     /// Borrows USDC, less when the program refuses so much.
     fn borrow(&mut self, dollars: f64) -> Result<()> {
-        let mint = self.venue.mints[0];
-        self.world.mint_tokens(&mint, &self.key.pubkey(), 0)?;
+        let venue = &self.floor.venue;
+        self.world
+            .mint_tokens(&venue.mints[0], &self.key.pubkey(), 0)?;
         let mut amount = dollars;
-        loop {
-            let result = self
-                .venue
-                .withdraw(self.world, self.key, 0, native(amount, 6), true);
-            if is_done(result.map(|_| ()))? {
-                return Ok(());
-            }
+        while !is_done(venue.withdraw(self.world, self.key, 0, native(amount, 6), true))? {
             amount *= 0.9;
         }
+        Ok(())
     }
 
-    /// Trades a perpetual against the maker at the mark, a smaller size when the program refuses so much.
-    fn trade(&mut self, index: usize, side: Side, dollars: f64) -> Result<()> {
-        let price = self.venue.price_per_lot(index, self.prices[index]);
-        let mut size = dollars;
+    fn buy(&mut self, index: usize, contract: Contract, dollars: f64) -> Result<()> {
+        self.trade(index, contract, Side::Bid, dollars)
+    }
+
+    fn sell(&mut self, index: usize, contract: Contract, dollars: f64) -> Result<()> {
+        self.trade(index, contract, Side::Ask, dollars)
+    }
+
+    /// Trades contracts on `dollars` worth of tokens, fewer when the program refuses so many.
+    fn trade(&mut self, index: usize, contract: Contract, side: Side, dollars: f64) -> Result<()> {
+        let terms = self.floor.listings.terms(index, contract);
+        let mut size = dollars / self.prices[index];
         loop {
-            let lots = self.venue.lots(index, size / self.prices[index]).max(1);
-            let order = Venue::limit(side, price, lots);
-            let result = self
-                .venue
-                .trade(self.world, self.maker, self.key, index, order);
-            if is_done(result.map(|_| ()))? {
+            let lots = self.floor.venue.lots(index, size).max(1);
+            if self
+                .floor
+                .trade(self.world, self.key, &terms, side, lots, false)?
+            {
                 return Ok(());
             }
             size *= 0.9;
         }
     }
-}
-
-/// Whether a size was affordable; any refusal for another reason than margin is an error.
-fn is_done(result: Result<(), Refusal>) -> Result<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(refusal)
-            if refusal.is(BallastError::BelowInitialMargin)
-                || refusal.is(BallastError::TakerBelowInitialMargin) =>
-        {
-            Ok(false)
-        }
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// Trades all positions away against the maker at the ticks nearest to the marks. Where margin does not allow one leg of
-/// a hedge to go at once, smaller parts of each leg go in turn.
-pub fn close_all(
-    world: &mut World,
-    venue: &Venue,
-    maker: &Keypair,
-    key: &Keypair,
-    prices: &[f64],
-) -> Result<()> {
-    let account = venue.addresses.margin_account(&key.pubkey(), 0);
-    let mut divisor = 1;
-    while divisor <= 1 << 20 {
-        let (mut open, mut progress) = (false, false);
-        for (index, price) in prices.iter().enumerate().skip(1) {
-            let lots = world
-                .read::<MarginAccount>(&account)?
-                .lots(&Venue::perpetual(index));
-            if lots == 0 {
-                continue;
-            }
-            open = true;
-            let side = if lots > 0 { Side::Ask } else { Side::Bid };
-            let order = OrderArgs {
-                reduce_only: true,
-                ..Venue::limit(
-                    side,
-                    venue.price_per_lot(index, *price),
-                    lots.unsigned_abs().div_ceil(divisor),
-                )
-            };
-            let result = venue.trade(world, maker, key, index, order);
-            progress |= is_done(result.map(|_| ()))?;
-        }
-        if !open {
-            return Ok(());
-        }
-        divisor = if progress { 1 } else { divisor * 2 };
-    }
-    bail!("margin does not allow {account} to close its positions")
 }

@@ -135,6 +135,8 @@ pub fn overview(recording: &Recording) -> Vec<Chart> {
         slices(&view, "liquidations"),
         value_taken(&view),
         scan_ranges(&view),
+        implied_volatilities(&view),
+        open_interest(&view),
         equity(&view),
         insurance(&view),
     ]
@@ -220,6 +222,51 @@ fn scan_ranges(view: &View) -> Chart {
             volatility: it rises with the fall and comes down slowly."
             .into(),
         ..view.line_chart("scan-range", "Scan range", format::percent, lines)
+    }
+}
+
+fn implied_volatilities(view: &View) -> Chart {
+    let volatility = |step: &Step, asset: usize| {
+        let posted = step.implied_volatilities.get(asset).copied();
+        posted.unwrap_or(f64::NAN)
+    };
+    let lines = view.asset_lines(volatility, |symbol, last| {
+        format!("{symbol} {}", format::percent(last, 0.01))
+    });
+    Chart {
+        description:
+            "At the money, one day ahead, as posted: options are valued at it. It follows \
+            realised volatility, a fifth at most with each post."
+                .into(),
+        ..view.line_chart(
+            "implied-volatility",
+            "Implied volatility",
+            format::percent,
+            lines,
+        )
+    }
+}
+
+fn open_interest(view: &View) -> Chart {
+    const KINDS: [&str; 4] = ["perpetuals", "futures", "calls", "puts"];
+    let line = |(kind, name): (usize, &str)| Line {
+        class: format!("series{}", [5, 1, 2, 4][kind]),
+        name: Some(name.into()),
+        points: view.points(|step| step.open_interest[kind]),
+        marker: Some(Marker::of(kind)),
+        ..Line::default()
+    };
+    Chart {
+        description:
+            "All long positions by kind, at the price of their underlying. Liquidators close \
+            what they take."
+                .into(),
+        ..view.line_chart(
+            "open-interest",
+            "Open interest, USDC",
+            format::compact,
+            KINDS.into_iter().enumerate().map(line).collect(),
+        )
     }
 }
 

@@ -64,11 +64,16 @@ fn promises(recording: &Recording) -> [Fact; 3] {
     ]
 }
 
-fn events(recording: &Recording) -> [Fact; 5] {
+fn events(recording: &Recording) -> [Fact; 9] {
     let summary = &recording.summary;
     let insurance_change = summary
         .insurance_end_quote
         .saturating_sub(summary.insurance_start_quote);
+    let settled = summary.settled_quote as f64 / 1e6;
+    let on_path = recording.steps.iter().map(|step| step.liquidations);
+    let later = summary
+        .liquidations
+        .saturating_sub(on_path.map(u64::from).sum());
     let value: f64 = recording
         .steps
         .iter()
@@ -99,8 +104,15 @@ fn events(recording: &Recording) -> [Fact; 5] {
             name: "Liquidations",
             figure: format::integer(summary.liquidations),
             detail: format!(
-                "slices of portfolios, {} USDC gross",
-                format::compact(value, round_for(value))
+                "slices of portfolios, {} USDC gross{}",
+                format::compact(value, round_for(value)),
+                match later {
+                    0 => String::new(),
+                    _ => format!(
+                        ", and {} while waiting for the expiry",
+                        format::integer(later)
+                    ),
+                }
             ),
             ..Fact::default()
         },
@@ -114,6 +126,55 @@ fn events(recording: &Recording) -> [Fact; 5] {
             name: "Transactions",
             figure: format::integer(summary.transactions),
             detail: "executed by the real program in a Solana VM".into(),
+            ..Fact::default()
+        },
+        Fact {
+            name: "Options and futures",
+            figure: format!(
+                "{} + {}",
+                format::count(summary.accounts_with_options),
+                format::count(summary.accounts_with_futures)
+            ),
+            unit: "accounts",
+            detail: format!(
+                "held them; {} and {} of these were liquidated",
+                format::count(summary.accounts_with_options_liquidated),
+                format::count(summary.accounts_with_futures_liquidated)
+            ),
+            ..Fact::default()
+        },
+        Fact {
+            name: "Settled at expiry",
+            figure: format::count(summary.futures_settled + summary.series_settled),
+            unit: "markets",
+            detail: format!(
+                "{} futures, {} option series, {} USDC to the winners",
+                format::count(summary.futures_settled),
+                format::count(summary.series_settled),
+                format::compact(settled, round_for(settled))
+            ),
+            ..Fact::default()
+        },
+        Fact {
+            name: "Funding paid",
+            figure: format::quote(
+                summary
+                    .funding_paid_by_longs_quote
+                    .saturating_add(summary.funding_paid_by_shorts_quote),
+            ),
+            unit: "USDC",
+            detail: format!(
+                "{} by longs, {} by shorts, at {} rates",
+                format::quote(summary.funding_paid_by_longs_quote),
+                format::quote(summary.funding_paid_by_shorts_quote),
+                format::integer(summary.funding_updates)
+            ),
+            ..Fact::default()
+        },
+        Fact {
+            name: "Surfaces posted",
+            figure: format::integer(summary.surfaces_posted),
+            detail: "implied volatility follows realised, within the program's bounds".into(),
             ..Fact::default()
         },
     ]

@@ -1,5 +1,7 @@
 //! Numbers and times as people read them.
 
+use super::{Holdings, SettledRow};
+use ballast_client::state::MarketKind;
 use jiff::Timestamp;
 
 /// Times before this are counted from 0, not from 1970.
@@ -192,6 +194,41 @@ pub fn short_address(address: &str) -> String {
     )
 }
 
+/// What an account holds, by kind.
+pub fn holdings(held: &Holdings) -> String {
+    let kinds = [
+        (held.deposits, "deposit"),
+        (held.loans, "loan"),
+        (held.perpetuals, "perpetual"),
+        (held.futures, "future"),
+        (held.options, "option"),
+    ];
+    let words: Vec<String> = kinds
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{count} {kind}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    words.join(", ")
+}
+
+/// Name of a dated market.
+pub fn market(row: &SettledRow) -> String {
+    let asset = &row.asset;
+    let strike = number(row.strike);
+    match row.kind {
+        MarketKind::Perpetual => format!("{asset} perpetual"),
+        MarketKind::Future => format!("{asset} future"),
+        MarketKind::Call => format!("{asset} {strike} call"),
+        MarketKind::Put => format!("{asset} {strike} put"),
+    }
+}
+
+/// A price or a number of tokens: cents where it has any.
+pub fn number(value: f64) -> String {
+    let text = usdc(value);
+    text.strip_suffix(".00").unwrap_or(&text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +268,21 @@ mod tests {
         assert_eq!(minute(i64::MAX), "");
         assert_eq!(duration(60), "minute");
         assert_eq!(duration(10), "10 seconds");
+    }
+
+    #[test]
+    fn holdings_are_counted_by_kind() {
+        let held = Holdings {
+            deposits: 2,
+            options: 1,
+            ..Holdings::default()
+        };
+        assert_eq!(holdings(&held), "2 deposits, 1 option");
+        assert_eq!(holdings(&Holdings::default()), "");
+        assert_eq!(
+            (number(122_000.0), number(0.5)),
+            ("122,000".into(), "0.50".into())
+        );
     }
 
     #[test]

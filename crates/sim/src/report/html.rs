@@ -1,7 +1,7 @@
 //! The page: one file without scripts or external resources.
 
 use super::facts::{Fact, facts};
-use super::{LiquidationRow, Recording, Summary, charts, format};
+use super::{LiquidationRow, PortfolioRow, Recording, SettledRow, Summary, charts, format};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Liquidations shown at the beginning and at the end when there are more than both.
@@ -15,6 +15,26 @@ const AMOUNTS: [&str; 7] = [
     "Paid by fund",
     "Ratio before",
     "Ratio after",
+];
+/// Number columns of the table of portfolios.
+const PORTFOLIO_NUMBERS: [&str; 9] = [
+    "Accounts",
+    "Deposits",
+    "Loans",
+    "Perpetuals",
+    "Futures",
+    "Options",
+    "Liquidated",
+    "Equity",
+    "Change",
+];
+/// Number columns of the table of settled markets.
+const SETTLED_NUMBERS: [&str; 5] = [
+    "Settlement price",
+    "Payoff of a long",
+    "Open interest, tokens",
+    "Positions",
+    "Paid at expiry",
 ];
 const STYLE: &str = include_str!("style.css");
 
@@ -49,6 +69,8 @@ pub fn page(recording: &Recording) -> String {
                             div.charts { @for chart in close_up { (chart.figure()) } }
                         }
                     }
+                    (portfolios(&recording.portfolios))
+                    (settled(&recording.settled_rows))
                     (liquidations(&recording.liquidation_rows))
                     (compute_units(summary))
                 }
@@ -66,7 +88,8 @@ fn head(recording: &Recording) -> Markup {
         p.brand { "Ballast · cross-margin clearing on Solana" }
         h1 { (summary.path) }
         p.lead {
-            (format::count(summary.accounts)) " accounts with mixed portfolios, one keeper, "
+            (format::count(summary.accounts)) " mixed portfolios in "
+            (format::count(summary.markets_listed)) " markets, one keeper, "
             (format::count(summary.steps)) " price updates, the real program."
             @if let Some((first, last)) = span { " " (format::span(first.time_s, last.time_s)) "." }
         }
@@ -88,6 +111,91 @@ fn card(fact: &Fact) -> Markup {
             dd {
                 strong { (fact.figure) @if !fact.unit.is_empty() { " " small { (fact.unit) } } }
                 span { (fact.detail) }
+            }
+        }
+    }
+}
+
+/// A table with some columns of words and the rest of numbers.
+fn table(words: &[&str], numbers: &[&str], rows: Markup) -> Markup {
+    html! {
+        table {
+            thead { tr {
+                @for name in words { th scope="col" { (name) } }
+                @for name in numbers { th.number scope="col" { (name) } }
+            } }
+            tbody { (rows) }
+        }
+    }
+}
+
+fn portfolios(rows: &[PortfolioRow]) -> Markup {
+    let change = |row: &PortfolioRow| match row.equity_start > 0.0 {
+        true => format::percent(row.equity_end / row.equity_start - 1.0, 0.001),
+        false => "–".into(),
+    };
+    html! {
+        section aria-labelledby="portfolios" {
+            h2 id="portfolios" { "Portfolios" }
+            p.text {
+                "What each kind of trader began with, counted over its accounts, and how it came through. Amounts in USDC, \
+                 at marks: before the fall, and before everybody closed out."
+            }
+            @if rows.is_empty() { p.text { "Nobody traded." } }
+            @else {
+                div.scroll.tight role="region" aria-labelledby="portfolios" tabindex="0" {
+                    (table(&["Trader", "Portfolio"], &PORTFOLIO_NUMBERS, html! {
+                        @for row in rows {
+                            tr {
+                                td { (row.name) }
+                                td.soft { (row.manner) }
+                                td.number { (format::count(row.accounts)) }
+                                @for kind in [
+                                    row.holdings.deposits,
+                                    row.holdings.loans,
+                                    row.holdings.perpetuals,
+                                    row.holdings.futures,
+                                    row.holdings.options,
+                                    row.liquidated,
+                                ] {
+                                    td.number { @if kind > 0 { (format::count(kind)) } @else { "–" } }
+                                }
+                                td.number { (format::compact(row.equity_start, 1e3)) }
+                                td.number { (change(row)) }
+                            }
+                        }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+fn settled(rows: &[SettledRow]) -> Markup {
+    html! {
+        section aria-labelledby="settled" {
+            h2 id="settled" { "Expired and settled" }
+            p.text {
+                "Each market settles at its underlying's average price over the half hour before 08:00 UTC. Its positions \
+                 turn into cash, of a future what has not been settled every hour; then the market is closed. Prices per token, in USDC."
+            }
+            @if rows.is_empty() { p.text { "Nothing expired." } }
+            @else {
+                div.scroll role="region" aria-labelledby="settled" tabindex="0" {
+                    (table(&["Market", "Expiry, UTC"], &SETTLED_NUMBERS, html! {
+                        @for row in rows {
+                            tr {
+                                td { (format::market(row)) }
+                                td { (format::day(row.expiry_s)) " " (format::minute(row.expiry_s)) }
+                                @for value in [row.price, row.payoff, row.tokens] {
+                                    td.number { (format::number(value)) }
+                                }
+                                td.number { (format::count(row.positions)) }
+                                td.number { (format::usdc(row.received)) }
+                            }
+                        }
+                    }))
+                }
             }
         }
     }
@@ -117,23 +225,14 @@ fn liquidations(rows: &[LiquidationRow]) -> Markup {
             }
             @if rows.is_empty() { p.text { "Nothing was liquidated." } }
             @else {
-                div.scroll role="region" aria-labelledby="slices" tabindex="0" {
-                    table {
-                        thead { tr {
-                            th scope="col" { (unit) }
-                            th scope="col" { "Account" }
-                            @for name in AMOUNTS {
-                                th.number scope="col" { (name) }
-                            }
-                        } }
-                        tbody {
-                            @for row in first { (liquidation(row)) }
-                            @if !last.is_empty() {
-                                tr.gap { td colspan="9" { (format::count(rows.len() - 2 * ROWS)) " more" } }
-                            }
-                            @for row in last { (liquidation(row)) }
+                div.scroll.tight role="region" aria-labelledby="slices" tabindex="0" {
+                    (table(&[unit, "Account", "Held"], &AMOUNTS, html! {
+                        @for row in first { (liquidation(row)) }
+                        @if !last.is_empty() {
+                            tr.gap { td colspan="10" { (format::count(rows.len() - 2 * ROWS)) " more" } }
                         }
-                    }
+                        @for row in last { (liquidation(row)) }
+                    }))
                 }
             }
         }
@@ -151,6 +250,7 @@ fn liquidation(row: &LiquidationRow) -> Markup {
         tr {
             td { (format::second(row.time_s)) }
             td { code title=(row.account) { (format::short_address(&row.account)) } }
+            td { (format::holdings(&row.holdings)) }
             td.number { (format::percent(row.fraction, 0.001)) }
             @for amount in amounts { td.number { (format::usdc(amount)) } }
             @for ratio in [row.ratio_before, row.ratio_after] { td.number { (format::ratio(ratio)) } }
@@ -166,22 +266,16 @@ fn compute_units(summary: &Summary) -> Markup {
             @if summary.cu.is_empty() { p.text { "None were recorded." } }
             @else {
                 div.scroll.short role="region" aria-labelledby="compute" tabindex="0" {
-                    table {
-                        thead { tr {
-                            th scope="col" { "Instruction" }
-                            @for name in ["Calls", "Median", "Largest"] { th.number scope="col" { (name) } }
-                        } }
-                        tbody {
-                            @for (name, units) in &summary.cu {
-                                tr {
-                                    td { code { (name) } }
-                                    @for value in [units.count, units.median, units.max] {
-                                        td.number { (format::integer(value)) }
-                                    }
+                    (table(&["Instruction"], &["Calls", "Median", "Largest"], html! {
+                        @for (name, units) in &summary.cu {
+                            tr {
+                                td { code { (name) } }
+                                @for value in [units.count, units.median, units.max] {
+                                    td.number { (format::integer(value)) }
                                 }
                             }
                         }
-                    }
+                    }))
                 }
             }
         }

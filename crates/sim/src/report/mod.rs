@@ -4,6 +4,7 @@
 //! the [`Summary`].
 
 use anyhow::{Context, Result};
+use ballast_client::state::{MarginAccount, MarketKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,6 +52,32 @@ pub struct Summary {
     pub insurance_start_quote: i64,
     /// The insurance fund's equity after the last step.
     pub insurance_end_quote: i64,
+    /// Traders who began with futures.
+    pub accounts_with_futures: usize,
+    /// How many of them were liquidated.
+    pub accounts_with_futures_liquidated: usize,
+    /// Traders who began with options.
+    pub accounts_with_options: usize,
+    /// How many of them were liquidated.
+    pub accounts_with_options_liquidated: usize,
+    /// Perpetuals, futures and option series listed.
+    pub markets_listed: usize,
+    /// Futures that expired and were settled.
+    pub futures_settled: usize,
+    /// Option series that expired and were settled.
+    pub series_settled: usize,
+    /// Positions in them.
+    pub positions_settled: usize,
+    /// Cash that the winners in them got after the expiry.
+    pub settled_quote: i64,
+    /// Funding rates set.
+    pub funding_updates: u64,
+    /// Funding that longs paid to shorts.
+    pub funding_paid_by_longs_quote: i64,
+    /// Funding that shorts paid to longs.
+    pub funding_paid_by_shorts_quote: i64,
+    /// Volatility surfaces posted.
+    pub surfaces_posted: u64,
     /// Times a bank, pool or market did not hold what its accounts are owed.
     pub conservation_violations: usize,
     /// Withdrawals that were tried after the last step.
@@ -102,6 +129,101 @@ pub struct Step {
     pub liquidated_value: f64,
     /// Scan range of each asset, as a fraction of its price.
     pub scan_ranges: Vec<f64>,
+    /// Implied volatility of each asset, at the money, one day ahead.
+    pub implied_volatilities: Vec<f64>,
+    /// Open interest in perpetuals, futures, calls and puts at the price of the underlying, USDC.
+    pub open_interest: [f64; 4],
+}
+
+/// How many things of each kind are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Deposits, of USDC and tokens.
+    pub deposits: usize,
+    /// Loans.
+    pub loans: usize,
+    /// Positions in perpetuals.
+    pub perpetuals: usize,
+    /// Positions in dated futures.
+    pub futures: usize,
+    /// Positions in option series.
+    pub options: usize,
+}
+
+impl Holdings {
+    /// What an account holds.
+    pub fn of(account: &MarginAccount) -> Self {
+        let mut held = Self::default();
+        for balance in account.balances.iter().filter(|slot| !slot.is_free()) {
+            if balance.shares.get() > 0 {
+                held.deposits += 1;
+            } else {
+                held.loans += 1;
+            }
+        }
+        let open = account.positions.iter().filter(|slot| slot.base_lots != 0);
+        for position in open {
+            match position.terms.kind() {
+                Ok(MarketKind::Perpetual) => held.perpetuals += 1,
+                Ok(MarketKind::Future) => held.futures += 1,
+                _ => held.options += 1,
+            }
+        }
+        held
+    }
+
+    /// Adds another account's.
+    pub fn add(&mut self, other: &Self) {
+        self.deposits += other.deposits;
+        self.loans += other.loans;
+        self.perpetuals += other.perpetuals;
+        self.futures += other.futures;
+        self.options += other.options;
+    }
+}
+
+/// All accounts of one kind of trader. Amounts are USDC.
+#[derive(Clone, Debug, Default)]
+pub struct PortfolioRow {
+    /// What such a trader is called.
+    pub name: &'static str,
+    /// What he does.
+    pub manner: &'static str,
+    /// How many there are.
+    pub accounts: usize,
+    /// What they began with.
+    pub holdings: Holdings,
+    /// Accounts of which at least one slice was taken.
+    pub liquidated: usize,
+    /// Accounts that were taken whole.
+    pub closed: usize,
+    /// Equity once the positions were opened.
+    pub equity_start: f64,
+    /// Equity before they were closed.
+    pub equity_end: f64,
+}
+
+/// One market that expired and was settled. Prices and amounts are USDC.
+#[derive(Clone, Debug)]
+pub struct SettledRow {
+    /// Symbol of the underlying.
+    pub asset: String,
+    /// A future, a call or a put.
+    pub kind: MarketKind,
+    /// An option's strike; 0 for a future.
+    pub strike: f64,
+    /// When it expired, unix seconds.
+    pub expiry_s: i64,
+    /// Price at which the underlying settled, per token.
+    pub price: f64,
+    /// What that made a long position worth, per token.
+    pub payoff: f64,
+    /// Positions settled.
+    pub positions: usize,
+    /// Open interest, tokens.
+    pub tokens: f64,
+    /// Cash that the winners got.
+    pub received: f64,
 }
 
 /// One slice that a liquidator took. Amounts are USDC.
@@ -111,6 +233,8 @@ pub struct LiquidationRow {
     pub time_s: i64,
     /// Address of the margin account.
     pub account: String,
+    /// What it held before.
+    pub holdings: Holdings,
     /// Part of the portfolio that was taken, 0 to 1.
     pub fraction: f64,
     /// Mark-to-market equity before.
@@ -136,6 +260,10 @@ pub struct Recording {
     pub steps: Vec<Step>,
     /// Figures of the whole run.
     pub summary: Summary,
+    /// By kind of trader.
+    pub portfolios: Vec<PortfolioRow>,
+    /// In the order of settlement.
+    pub settled_rows: Vec<SettledRow>,
     /// In order of time.
     pub liquidation_rows: Vec<LiquidationRow>,
 }

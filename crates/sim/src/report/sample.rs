@@ -1,7 +1,10 @@
 //! A made-up but plausible recording, to test and to look at.
 
 use crate::path::PricePath;
-use crate::report::{ComputeUnits, LiquidationRow, Recording, Step, Summary};
+use crate::report::{
+    ComputeUnits, Holdings, LiquidationRow, PortfolioRow, Recording, SettledRow, Step, Summary,
+};
+use ballast_client::state::MarketKind;
 
 /// A run along the path of 10 October 2025 with invented accounts.
 pub fn recording() -> Recording {
@@ -39,6 +42,11 @@ pub fn recording() -> Recording {
                     "7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosg{}",
                     liquidation_rows.len()
                 ),
+                holdings: Holdings {
+                    deposits: 2,
+                    options: slice as usize,
+                    ..Holdings::default()
+                },
                 fraction: (0.08 * size).min(1.0),
                 equity_before: 1_431.07 * size - 2_000.0,
                 payment: 113.5 * size,
@@ -69,6 +77,8 @@ pub fn recording() -> Recording {
             liquidations,
             liquidated_value: f64::from(liquidations) * 8_400.0,
             scan_ranges: ranges.clone(),
+            implied_volatilities: ranges.iter().map(|range| range * 7.0).collect(),
+            open_interest: [9e6, 2e6, 1e6, 1.5e6].map(|size| size * level),
         });
     }
     let units = |count, median, max| ComputeUnits { count, median, max };
@@ -95,6 +105,19 @@ pub fn recording() -> Recording {
         in_liquidation_at_the_end: 0,
         insurance_start_quote: 250_000_000_000,
         insurance_end_quote: (insurance * 1e6) as i64,
+        accounts_with_futures: 33,
+        accounts_with_futures_liquidated: 4,
+        accounts_with_options: 66,
+        accounts_with_options_liquidated: 17,
+        markets_listed: 27,
+        futures_settled: 3,
+        series_settled: 6,
+        positions_settled: 102,
+        settled_quote: 431_070_000_000,
+        funding_updates: 6,
+        funding_paid_by_longs_quote: 1_204_500_000,
+        funding_paid_by_shorts_quote: 310_250_000,
+        surfaces_posted: 366,
         conservation_violations: 0,
         withdrawals: 214,
         withdrawals_failed: 0,
@@ -103,10 +126,39 @@ pub fn recording() -> Recording {
         path: path.name,
         note: path.note,
     };
+    let settled = |kind, strike, payoff| SettledRow {
+        asset: "BTC".into(),
+        kind,
+        strike,
+        expiry_s: 1_760_169_600,
+        price: 112_900.0,
+        payoff,
+        positions: 17,
+        tokens: 4.25,
+        received: 38_512.33,
+    };
     Recording {
         assets: path.assets,
         steps,
         summary,
+        portfolios: vec![PortfolioRow {
+            name: "Covered call",
+            manner: "tokens, calls on them sold",
+            accounts: 16,
+            holdings: Holdings {
+                deposits: 16,
+                options: 16,
+                ..Holdings::default()
+            },
+            liquidated: 2,
+            closed: 1,
+            equity_start: 412_000.0,
+            equity_end: 377_000.0,
+        }],
+        settled_rows: vec![
+            settled(MarketKind::Future, 0.0, 112_900.0),
+            settled(MarketKind::Put, 122_000.0, 9_100.0),
+        ],
         liquidation_rows,
     }
 }

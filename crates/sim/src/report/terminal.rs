@@ -62,6 +62,41 @@ fn figures_of(summary: &Summary) -> Vec<(&'static str, String)> {
         ),
         ("  closed", format::count(summary.fully_closed)),
         (
+            "  of traders with futures",
+            counted(
+                summary.accounts_with_futures_liquidated,
+                summary.accounts_with_futures,
+            ),
+        ),
+        (
+            "  of traders with options",
+            counted(
+                summary.accounts_with_options_liquidated,
+                summary.accounts_with_options,
+            ),
+        ),
+        (
+            "Expired and settled",
+            format!(
+                "{} futures, {} option series, {} USDC to winners",
+                format::count(summary.futures_settled),
+                format::count(summary.series_settled),
+                format::quote(summary.settled_quote)
+            ),
+        ),
+        (
+            "Funding paid",
+            format!(
+                "{} USDC by longs, {} by shorts",
+                format::quote(summary.funding_paid_by_longs_quote),
+                format::quote(summary.funding_paid_by_shorts_quote)
+            ),
+        ),
+        (
+            "Volatility surfaces posted",
+            format::integer(summary.surfaces_posted),
+        ),
+        (
             "Insurance fund at the start",
             format!("{} USDC", format::quote(summary.insurance_start_quote)),
         ),

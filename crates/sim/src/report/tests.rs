@@ -1,6 +1,6 @@
 use super::*;
 
-const JSON_NAMES: [&str; 19] = [
+const JSON_NAMES: [&str; 32] = [
     "accounts",
     "transactions",
     "steps",
@@ -13,6 +13,19 @@ const JSON_NAMES: [&str; 19] = [
     "in_liquidation_at_the_end",
     "insurance_start_quote",
     "insurance_end_quote",
+    "accounts_with_futures",
+    "accounts_with_futures_liquidated",
+    "accounts_with_options",
+    "accounts_with_options_liquidated",
+    "markets_listed",
+    "futures_settled",
+    "series_settled",
+    "positions_settled",
+    "settled_quote",
+    "funding_updates",
+    "funding_paid_by_longs_quote",
+    "funding_paid_by_shorts_quote",
+    "surfaces_posted",
     "conservation_violations",
     "withdrawals",
     "withdrawals_failed",
@@ -21,13 +34,15 @@ const JSON_NAMES: [&str; 19] = [
     "path",
     "note",
 ];
-const CHARTS: [&str; 8] = [
+const CHARTS: [&str; 10] = [
     "prices",
     "ratios",
     "below-maintenance",
     "liquidations",
     "value-taken",
     "scan-range",
+    "implied-volatility",
+    "open-interest",
     "equity",
     "insurance",
 ];
@@ -73,6 +88,23 @@ fn page_has_every_chart_with_texts_and_stands_alone() {
     for external in ["<script", "<link", "src=", "url(", "@import"] {
         assert!(!page.contains(external), "{external}");
     }
+}
+
+#[test]
+fn page_tells_kinds_of_positions_apart() {
+    let page = html::page(&sample::recording());
+    for text in [
+        "Covered call",
+        "BTC future",
+        "BTC 122,000 put",
+        "11 Oct 08:00",
+        "2 deposits, 1 option",
+        "1,514.75",
+    ] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+    let empty = html::page(&Recording::default());
+    assert!(empty.contains("Nobody traded") && empty.contains("Nothing expired"));
 }
 
 #[test]
@@ -182,6 +214,9 @@ fn terminal_table_names_the_promises() {
         "Bad debt",
         "0.00 USDC",
         "63 of 215",
+        "17 of 66",
+        "3 futures, 6 option series",
+        "366",
         "10 October 2025",
         "97,815",
     ] {

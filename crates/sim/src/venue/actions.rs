@@ -279,8 +279,7 @@ impl Venue {
         account: &Pubkey,
         terms: &MarketTerms,
     ) -> Result<TransactionMetadata, Refusal> {
-        let settle =
-            instructions::settle_pnl(&self.addresses, terms, &self.mints[0], account);
+        let settle = instructions::settle_pnl(&self.addresses, terms, &self.mints[0], account);
         world.send(&[settle], &[])
     }
 
@@ -318,7 +317,9 @@ impl Venue {
         let (admin, payer) = (self.admin.pubkey(), world.payer.pubkey());
         let args = MarketArgs {
             terms: (*terms).into(),
-            parameters: self.market_args(usize::from(terms.underlying) + 1).parameters,
+            parameters: self
+                .market_args(usize::from(terms.underlying) + 1)
+                .parameters,
         };
         let add = instructions::add_market(&self.addresses, &admin, &payer, args);
         world.send(&[add], &[&self.admin])

@@ -141,6 +141,12 @@ impl Venue {
         native(tokens, spec.decimals) / spec.lot_size
     }
 
+    /// A size in lots as whole tokens.
+    pub fn tokens(&self, index: usize, lots: u64) -> f64 {
+        let spec = &self.config.assets[index];
+        lots as f64 * spec.lot_size as f64 / 10f64.powi(i32::from(spec.decimals))
+    }
+
     /// Configuration, as it is now.
     ///
     /// # Errors
