@@ -9,12 +9,12 @@ const CEILINGS: [(&str, u64); 17] = [
     ("CloseAccount", 2_100),       // 1,687
     ("CloseMarket", 3_000),        // 2,382
     ("Deposit", 12_000),           // 9,910
-    ("FillOrder", 108_000),        // 86,439
+    ("FillOrder", 109_000),        // 87,020
     ("FinalizeSettlement", 3_000), // 2,349
-    ("Liquidate", 136_000),        // 108,709
-    ("ListSeries", 21_000),        // 13,351, which grows with the search for a bump
+    ("Liquidate", 136_000),        // 108,741
+    ("ListSeries", 21_000),        // 14,851, which grows with the search for a bump
     ("OpenAccount", 25_000),       // 15,793, likewise
-    ("PlaceOrder", 45_000),        // 35,837
+    ("PlaceOrder", 46_000),        // 36,869
     ("PostSurface", 4_700),        // 3,716
     ("RefreshPrices", 26_000),     // 20,870 for four feeds
     ("SettlePnl", 7_800),          // 6,206
