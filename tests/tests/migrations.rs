@@ -715,7 +715,7 @@ fn the_program_takes_what_the_file_may_say_of_funding_options_and_surfaces() {
         (|u, v| u.options.short_minimum = v, 0.0, 1.0),
         (|u, v| u.options.long_discount = v, 0.0, 1.0),
         (|u, v| u.options.shock_up = v, 0.0, 4.0),
-        (|u, v| u.options.shock_down = v, 0.0, 0.89),
+        (|u, v| u.options.shock_down = v, 0.0, 0.9),
         (|u, v| u.options.shock_exponent_below_30_days = v, 0.0, 1.0),
         (|u, v| u.options.shock_exponent_above_30_days = v, 0.0, 1.0),
         (|u, v| u.surface.floor = v, 1e-9, 4.0),

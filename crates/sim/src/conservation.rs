@@ -3,13 +3,13 @@
 use crate::{Venue, World};
 use anyhow::Result;
 use ballast_client::state::health::View;
-use ballast_client::state::{MarginAccount, Market, MarketKind, ledger};
+use ballast_client::state::{MarginAccount, Market, MarketKind, MarketStatus, ledger};
 use fixed::types::I80F48;
 
 /// Everything that does not add up, each in a sentence. An empty list is what must come out.
 ///
 /// Per market: the sum of lots is 0; open interest is the sum of long lots, debts that of negative quote; the sum of quote (funding up to now
-/// included) and fees is the settlement pool, to the unit in dated markets; in a perpetual each payment of funding may leave less than one
+/// included, in a settled market the lots at their payoff) and fees is the settlement pool, to the unit in dated markets; in a perpetual each payment of funding may leave less than one
 /// unit more in the pool. Per bank: the sums of shares are the totals; vault tokens and loans cover deposits, settlement pools and fees.
 ///
 /// # Errors
@@ -77,6 +77,13 @@ fn check_market(
         .iter()
         .flat_map(|account| &account.positions)
         .filter(|position| !position.is_free() && position.terms == *terms);
+    // A settled market's lots turn into quote one by one, at their payoff.
+    let settled = market.status == MarketStatus::Closed as u8;
+    let payoff = if settled {
+        i128::from(terms.payoff(market.settlement_price)?)
+    } else {
+        0
+    };
     let (mut lots, mut long, mut debts, mut quote) = (0i128, 0i128, 0i128, 0i128);
     // What is due by funding, exactly: bits of an I80F48.
     let mut funding_bits = 0i128;
@@ -84,14 +91,21 @@ fn check_market(
         lots += i128::from(position.base_lots);
         long += i128::from(position.base_lots.max(0));
         debts -= i128::from(position.quote.min(0));
-        quote += i128::from(position.quote);
+        quote += i128::from(position.quote) + i128::from(position.base_lots) * payoff;
         if position.base_lots != 0 && terms.is_perpetual() {
             let growth = (index - position.funding_index.get()).to_bits();
             funding_bits -= i128::from(position.base_lots) * growth;
         }
     }
-    if lots != 0 {
+    if lots != 0 && !settled {
         found.push(format!("{name}: lots sum to {lots}, not 0"));
+    }
+    if long - lots != i128::from(market.short_interest_lots) {
+        found.push(format!(
+            "{name}: shorts are {} lots, the market says {}",
+            long - lots,
+            market.short_interest_lots
+        ));
     }
     if long != i128::from(market.open_interest_lots) {
         found.push(format!(

@@ -14,7 +14,7 @@ use solana_pubkey::Pubkey;
 
 layout! {
     /// The price board of one exchange. Created by the client with the program as owner, initialised once.
-    account Board [20528] b"board\0\0\0" {
+    account Board [20784] b"board\0\0\0" {
         /// Its exchange.
         pub exchange: Pubkey,
         /// Prices, by feed.
@@ -293,29 +293,32 @@ layout! {
 layout! {
     /// Funding of one perpetual.
     #[derive(Default)]
-    part FundingState [40] {
+    part FundingState [48] {
         /// Quote units paid by one long lot since the beginning.
         pub index: StoredI80F48,
         /// When the rate was last updated, unix seconds; 0 before the first time.
         pub updated_at: i64,
+        /// Until when the rate stands, unix seconds.
+        pub stands_until: i64,
         /// The rate: by how much the index grows in a second.
         pub per_second: StoredI80F48,
     }
 }
 
 impl FundingState {
-    /// The index at `now` (unix seconds): a rate stands for `stands_s` seconds at most.
+    /// The index at `now` (unix seconds).
     ///
     /// # Errors
     /// [`StateError::Overflow`].
-    pub fn index_at(&self, now: i64, stands_s: u64) -> Result<I80F48, StateError> {
+    pub fn index_at(&self, now: i64) -> Result<I80F48, StateError> {
         let index = self.index.get();
         if self.per_second.is_zero() {
             return Ok(index);
         }
         let rate = self.per_second.get();
-        let elapsed_s = now.saturating_sub(self.updated_at).max(0).unsigned_abs();
-        let size = mul_price_int(rate.saturating_abs(), elapsed_s.min(stands_s))?;
+        let until = now.min(self.stands_until);
+        let elapsed_s = until.saturating_sub(self.updated_at).max(0).unsigned_abs();
+        let size = mul_price_int(rate.saturating_abs(), elapsed_s)?;
         let change = if rate < 0 { -size } else { size };
         index.checked_add(change).ok_or(StateError::Overflow)
     }
@@ -456,9 +459,10 @@ mod tests {
         let state = FundingState {
             index: I80F48::from_num(7).into(),
             updated_at: 1_000,
+            stands_until: 1_100,
             per_second: I80F48::from_num(-0.5).into(),
         };
-        let at = |now| state.index_at(now, 100).unwrap().to_num::<f64>();
+        let at = |now| state.index_at(now).unwrap().to_num::<f64>();
         assert_eq!([at(900), at(1_000), at(1_010), at(1_100), at(9_000)], [7.0, 7.0, 2.0, -43.0, -43.0]);
     }
 }

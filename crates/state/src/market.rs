@@ -107,7 +107,7 @@ pub enum MarketStatus {
 
 layout! {
     /// One market. The sum of its positions' `quote`, funding up to now included, plus its fees equals its settlement pool, always; for a
-    /// perpetual up to the dust of funding, which stays in the pool.
+    /// perpetual up to the dust of funding, which stays in the pool; once it has settled with the lots at their payoff.
     account Market [248] b"market\0\0" {
         /// Its exchange.
         pub exchange: Pubkey,
@@ -137,10 +137,12 @@ layout! {
         pub premium_set_at: i64,
         /// Price at which the underlying settled, quote units per lot; 0 before.
         pub settlement_price: u64,
+        /// Sum of all short positions, lots; apart from the open interest only while a settled market's positions turn into quote.
+        pub short_interest_lots: u64,
         /// Dated markets: sum of all negative `quote`, as a positive number. At 0 with nothing open nobody owes or is owed anything.
         pub debts: u64,
         /// Room.
-        pub reserved: [u64; 7],
+        pub reserved: [u64; 6],
         /// A [`MarketStatus`], but for [`MarketStatus::Settling`].
         pub status: u8,
         /// Bump of its address.
@@ -173,7 +175,9 @@ impl Market {
                 .ok_or(StateError::Overflow)
         };
         let long = |position: &Position| position.base_lots.max(0).unsigned_abs();
+        let short = |position: &Position| position.base_lots.min(0).unsigned_abs();
         self.open_interest_lots = replaced(self.open_interest_lots, long(before), long(after))?;
+        self.short_interest_lots = replaced(self.short_interest_lots, short(before), short(after))?;
         if !self.terms.is_perpetual() {
             let debt = |position: &Position| position.quote.min(0).unsigned_abs();
             self.debts = replaced(self.debts, debt(before), debt(after))?;
@@ -299,8 +303,10 @@ mod tests {
         market.book(&none, &long).unwrap();
         market.book(&none, &short).unwrap();
         assert_eq!((market.open_interest_lots, market.debts), (5, 70));
+        assert_eq!(market.short_interest_lots, 5);
         market.book(&long, &position(-1, 20)).unwrap();
         assert_eq!((market.open_interest_lots, market.debts), (0, 0));
+        assert_eq!(market.short_interest_lots, 6);
         assert_eq!(market.book(&long, &none), Err(StateError::Overflow));
     }
 

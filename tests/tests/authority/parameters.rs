@@ -626,7 +626,7 @@ fn new_parameters_of_an_underlying_have_bounds() {
         ("short minimum", |p, v| p.options.short_minimum_q32 = v, 0, ONE),
         ("long discount", |p, v| p.options.long_discount_q32 = v, 0, ONE),
         ("shock up", |p, v| p.options.shock_up_q32 = v, 0, 4 * ONE),
-        ("shock down", |p, v| p.options.shock_down_q32 = v, 0, ONE / 10 * 9),
+        ("shock down", |p, v| p.options.shock_down_q32 = v, 0, ONE * 9 / 10),
         ("short exponent", |p, v| p.options.shock_exponents_q32[0] = v, 0, ONE),
         ("long exponent", |p, v| p.options.shock_exponents_q32[1] = v, 0, ONE),
         ("surface cap", |p, v| p.surface.cap_q32 = v, q32(0.1), VOLATILITY_MAX_Q32),

@@ -182,13 +182,12 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
     pub fn funding_index(&self, underlying: u8) -> Result<I80F48, StateError> {
-        let listed = self.exchange.underlying(underlying)?;
         let state = self
             .board
             .perpetuals
             .get(usize::from(underlying))
             .ok_or(StateError::UnknownIndex)?;
-        state.index_at(self.now, listed.funding_period_s)
+        state.index_at(self.now)
     }
 
     /// A position with its funding up to now in `quote`.
@@ -203,7 +202,7 @@ impl<'a> View<'a> {
         Ok(position)
     }
 
-    /// The price at which the underlying of an expired market settles, quote units per lot, rounded down; `None` until it is certain
+    /// The price at which the underlying of an expired market settles, quote units per lot, rounded to the nearest; `None` until it is certain
     /// ([`PriceEntry::settlement_price`]) and for what has not expired.
     ///
     /// # Errors
@@ -218,8 +217,9 @@ impl<'a> View<'a> {
         let Some(price) = entry.settlement_price(feed, terms.expiry, self.now) else {
             return Ok(None);
         };
-        let of_lot = lot_mark(price, listed.lot_size)?;
-        Ok(Some(of_lot.checked_to_num().ok_or(StateError::Overflow)?))
+        let of_lot = lot_mark(price, listed.lot_size)?.checked_round();
+        let of_lot = of_lot.and_then(I80F48::checked_to_num);
+        Ok(Some(of_lot.ok_or(StateError::Overflow)?))
     }
 
     /// Whether the volatility surface of an underlying is too old to open options on.

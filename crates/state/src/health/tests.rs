@@ -337,8 +337,7 @@ fn a_stale_surface_follows_realised_volatility() {
 
 #[test]
 fn funding_that_is_not_settled_counts() {
-    let (mut exchange, mut board) = world();
-    exchange.underlyings[0].funding_period_s = 28_800;
+    let (exchange, mut board) = world();
     let mut account = MarginAccount::zeroed();
     perpetual(&mut account, 0, 100, -250_000_000);
     account.positions[0].funding_index = I80F48::from_num(3).into();
@@ -346,6 +345,7 @@ fn funding_that_is_not_settled_counts() {
     board.perpetuals[0] = crate::FundingState {
         index: I80F48::from_num(4).into(),
         updated_at: NOW - 100,
+        stands_until: NOW + 1,
         per_second: I80F48::from_num(2).into(),
     };
     let report = assess(&exchange, &board, &account, Purpose::AddRisk).unwrap();

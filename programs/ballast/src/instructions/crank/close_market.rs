@@ -28,8 +28,9 @@ impl CloseMarket<'_> {
         let mut bank = ctx.accounts.quote_bank.load_mut()?;
         let settled = market.status == MarketStatus::Closed as u8;
         require!(settled, BallastError::SettlementPending);
-        // The quotes sum to the pool without the fees: when none is negative and that is nothing, there are none.
+        // Without lots the quotes sum to the pool less the fees: when none is negative and that is nothing, there are none.
         let empty = market.open_interest_lots == 0
+            && market.short_interest_lots == 0
             && market.debts == 0
             && market.settlement_pool == market.fees;
         require!(empty, BallastError::MarketNotEmpty);

@@ -56,6 +56,7 @@ impl UpdateFunding<'_> {
         state.index.set(index);
         state.per_second.set(per_second);
         state.updated_at = now;
+        state.stands_until = now.saturating_add_unsigned(listed.funding_period_s);
 
         emit!(FundingUpdated {
             market: ctx.accounts.market.key(),

@@ -1,20 +1,16 @@
 //! What the risk engine and the program's instructions cost on the VM, with ceilings. Writes the figures to `target/bench/cu.json` for `cargo xtask bench`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+mod instructions;
+mod portfolios;
+
+use std::{fs, path::PathBuf};
 
 use ballast_cli::risk::portfolio::Portfolio;
-use ballast_client::args::{AssetParameters, CorrelationArgs, LiquidateArgs, Role};
-use ballast_client::instructions;
-use ballast_client::state::Side;
-use ballast_risk::Q32_ONE;
 use ballast_risk::pricing::{OptionInput, OptionKind};
-use ballast_sim::{Venue, VenueConfig};
-use ballast_tests::probe::{Probe, deploy_directory};
-use ballast_tests::{BTC, ETH, SOL, Stage};
+use ballast_tests::probe::Probe;
 use fixed::types::I80F48;
 use sbf_probe::engine;
 use serde_json::{Value, json};
-use solana_signer::Signer;
 
 /// One figure.
 struct Row {
@@ -162,169 +158,6 @@ fn largest_account(probe: &mut Probe) -> u64 {
     health(probe, &portfolio)
 }
 
-/// Every instruction of the program once or more, on an exchange of four assets that lends: the most each has taken.
-fn every_instruction() -> BTreeMap<String, u64> {
-    let mut stage = Stage::with_interest(VenueConfig::default());
-    let (owner, maker) = (stage.trader(1, 10_000.0), stage.trader(2, 1_000_000.0));
-    let stranger = Stage::key(3);
-    stage.fund(&maker, SOL, 1_000.0);
-    stage.mint(&owner, SOL, 0);
-    stage.insure(100_000.0);
-    let addresses = stage.venue.addresses;
-    let (usdc, sol) = (stage.venue.mints[0], stage.venue.mints[SOL]);
-    let (key, admin) = (owner.pubkey(), stage.venue.admin.insecure_clone());
-    let own = |number| addresses.margin_account(&key, number);
-    let payer = stage.world.payer.pubkey();
-
-    // A trader borrows, opens a second account, moves cash, and lets another key trade.
-    let borrow = stage.withdraw(&owner, SOL, 10_000_000_000, true);
-    stage.world.send(&[borrow], &[&owner]).unwrap();
-    stage.world.advance(3_600);
-    let prices = stage.prices;
-    stage.venue.set_prices(&mut stage.world, &prices).unwrap();
-    let of_owner = [
-        instructions::open_account(&addresses, &key, &payer, 1),
-        instructions::transfer(&addresses, &usdc, &own(0), &own(1), &key, 1_000),
-        instructions::transfer(&addresses, &usdc, &own(1), &own(0), &key, 1_000),
-        instructions::close_account(&addresses, &key, 1),
-        instructions::set_delegate(&own(0), &key, &stranger.pubkey()),
-    ];
-    for instruction in of_owner {
-        stage.world.send(&[instruction], &[&owner]).unwrap();
-    }
-    let price = stage.venue.price_per_lot(SOL, 200.0);
-    let order = Venue::limit(Side::Bid, price, 1);
-    let id = stage
-        .venue
-        .place(&mut stage.world, &owner, SOL, order)
-        .unwrap();
-    let cancel = instructions::cancel_order(&own(0), &key, id);
-    stage.world.send(&[cancel], &[&owner]).unwrap();
-
-    // Three perpetuals, a profit settled after a loss, and a fall that takes the account apart.
-    for (asset, tokens) in [(SOL, 150.0), (ETH, 1.0), (BTC, 0.04)] {
-        let dollars = stage.prices[asset];
-        stage
-            .trade(&maker, &owner, asset, Side::Bid, tokens, dollars)
-            .unwrap();
-    }
-    stage.set_price(SOL, 199.0);
-    for account in [own(0), stage.account(&maker)] {
-        let settle = stage.settle(&account, SOL);
-        stage.world.send(&[settle], &[]).unwrap();
-    }
-    stage.set_price(SOL, 150.0);
-    let start = instructions::start_liquidation(&addresses, &own(0));
-    stage.world.send(&[start], &[]).unwrap();
-    let args = LiquidateArgs {
-        fraction_max_q32: Q32_ONE,
-        price_max: i64::MAX,
-    };
-    let netting = [SOL, ETH, BTC].map(|asset| stage.market(asset));
-    let netting = [netting.as_slice(), &[addresses.bank(&sol)]].concat();
-    let liquidate = instructions::liquidate(
-        &addresses,
-        &usdc,
-        &own(0),
-        &stage.account(&maker),
-        &maker.pubkey(),
-        &netting,
-        args,
-    );
-    stage.world.send(&[liquidate], &[&maker]).unwrap();
-
-    // The authorities.
-    let exchange = stage.venue.exchange(&stage.world).unwrap();
-    let bank = stage.venue.bank(&stage.world, SOL).unwrap();
-    let market = stage.venue.market(&stage.world, SOL).unwrap();
-    let risk = admin.pubkey();
-    let pair = CorrelationArgs {
-        low_bps: 5_000,
-        high_bps: 9_000,
-    };
-    let wallet = stage.mint(&admin, SOL, 0);
-    let of_admin = [
-        instructions::update_exchange(&addresses, &risk, (&*exchange).into()),
-        instructions::update_asset(
-            &addresses,
-            &risk,
-            &sol,
-            AssetParameters::of(&exchange.assets[SOL], &bank),
-        ),
-        instructions::update_underlying(&addresses, &risk, 0, (&exchange.underlyings[0]).into()),
-        instructions::set_correlation(&addresses, &risk, [0, 1], pair),
-        instructions::update_feed(&addresses, &risk, 1, (&exchange.feeds[1]).into()),
-        instructions::update_market(&addresses, &risk, &Venue::perpetual(SOL), (&*market).into()),
-        instructions::withdraw_fees(&addresses, &risk, &sol, &wallet, u64::MAX),
-        instructions::set_pause(&addresses, &risk, 1, 60),
-        instructions::propose_authority(&addresses, &risk, Role::Guardian, &risk),
-        instructions::accept_authority(&addresses, &risk, Role::Guardian),
-    ];
-    for instruction in of_admin {
-        stage.world.send(&[instruction], &[&admin]).unwrap();
-    }
-    let most = |units: &Vec<u64>| units.iter().copied().max().unwrap_or(0);
-    let costs = stage.world.compute_units.iter();
-    costs
-        .map(|(name, units)| (snake_case(name), most(units)))
-        .collect()
-}
-
-fn snake_case(name: &str) -> String {
-    let mut text = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(letter.to_lowercase());
-    }
-    text
-}
-
-/// The names of all instructions, from the interface that clients use.
-fn instruction_names() -> Vec<String> {
-    let path = deploy_directory().join("../idl/ballast.json");
-    let text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let interface: Value = serde_json::from_str(&text).unwrap();
-    let instructions = interface["instructions"].as_array().unwrap().iter();
-    instructions
-        .map(|instruction| instruction["name"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-/// Ceilings of whole instructions, each beside what it takes. Where an account is created the search for its bump varies.
-const CEILINGS: [(&str, u64); 28] = [
-    ("init_exchange", 26_000),     // 10,991
-    ("add_asset", 46_500),         // 27,541
-    ("add_underlying", 4_000),     // 3,146
-    ("add_market", 22_500),        // 8,318
-    ("update_exchange", 3_000),    // 2,160
-    ("update_asset", 3_500),       // 2,772
-    ("update_underlying", 2_500),  // 1,759
-    ("set_correlation", 2_000),    // 1,344
-    ("update_feed", 2_000),        // 1,430
-    ("update_market", 2_500),      // 1,740
-    ("set_pause", 2_000),          // 1,487
-    ("propose_authority", 2_000),  // 1,356
-    ("accept_authority", 2_000),   // 1,512
-    ("withdraw_fees", 9_000),      // 6,963
-    ("accrue_interest", 8_000),    // 6,292
-    ("refresh_prices", 26_000),    // 20,414
-    ("settle_pnl", 6_500),         // 5,039
-    ("open_account", 24_500),      // 9,768
-    ("close_account", 2_500),      // 1,657
-    ("deposit", 12_500),           // 9,841
-    ("withdraw", 16_000),          // 12,566
-    ("transfer", 11_000),          // 8,722
-    ("set_delegate", 2_000),       // 1,383
-    ("place_order", 12_500),       // 9,725
-    ("cancel_order", 2_000),       // 1,306
-    ("fill_order", 22_000),        // 17,562
-    ("start_liquidation", 10_000), // 7,947
-    ("liquidate", 55_500),         // 44,252
-];
-
 #[test]
 fn costs_stay_below_their_ceilings() {
     let mut probe = Probe::new();
@@ -356,19 +189,8 @@ fn costs_stay_below_their_ceilings() {
             ceiling: 250_000,
         },
     ];
-    let costs = every_instruction();
-    for name in instruction_names() {
-        let ceiling = CEILINGS.iter().find(|(known, _)| *known == name);
-        let (_, ceiling) = ceiling.unwrap_or_else(|| panic!("{name} has no ceiling"));
-        let units = costs
-            .get(&name)
-            .unwrap_or_else(|| panic!("{name} was not measured"));
-        rows.push(Row {
-            name: format!("program/{name}"),
-            units: *units,
-            ceiling: *ceiling,
-        });
-    }
+    rows.extend(instructions::rows());
+    rows.extend(portfolios::rows());
     let table = rows
         .iter()
         .map(|row| json!({"name": row.name, "cu": row.units, "ceiling": row.ceiling}));

@@ -1,0 +1,312 @@
+//! Large portfolios on the real program: what fills between them, their settlement and their liquidation take.
+
+use crate::Row;
+use anchor_lang::prelude::Pubkey;
+use ballast::events::Liquidated;
+use ballast_client::args::{FeedChoice, LiquidateArgs, UnderlyingArgs};
+use ballast_client::events::decode_all;
+use ballast_client::instructions;
+use ballast_client::state::health::Purpose;
+use ballast_client::state::{MarketKind, MarketTerms, ORDERS_MAX, POSITIONS_MAX, Side, next_expiry};
+use ballast_risk::Q32_ONE;
+use ballast_sim::Venue;
+use ballast_tests::{SOL, Stage};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+const DAY_S: i64 = 86_400;
+
+/// A row of the last transaction's dearest instruction of a name.
+fn row(stage: &mut Stage, name: &str, instruction: &str, ceiling: u64) -> Row {
+    let units = stage.world.compute_units.remove(instruction).unwrap();
+    Row {
+        name: name.to_owned(),
+        units: units.into_iter().max().unwrap(),
+        ceiling,
+    }
+}
+
+/// Lists further underlyings priced as SOL, with their perpetuals, until there are `count`.
+fn list_underlyings(stage: &mut Stage, count: u8) {
+    let admin = stage.venue.admin.insecure_clone();
+    let payer = stage.world.payer.pubkey();
+    let addresses = stage.venue.addresses;
+    for index in 3..count {
+        let mut args = stage.venue.underlying_args(SOL);
+        let pair = stage.venue.underlying_args(SOL + 1).correlations[0];
+        args = UnderlyingArgs {
+            feed: FeedChoice::Existing(SOL as u8),
+            correlations: vec![pair; usize::from(index)],
+            ..args
+        };
+        let mut market = stage.venue.market_args(SOL);
+        market.terms.underlying = index;
+        let list = [
+            instructions::add_underlying(&addresses, &admin.pubkey(), args),
+            instructions::add_market(&addresses, &admin.pubkey(), &payer, market),
+        ];
+        stage.world.send(&list, &[&admin]).unwrap();
+    }
+}
+
+/// Lists further tokens priced as SOL and puts some of each into an account, until all its slots are in use.
+fn fill_balances(stage: &mut Stage, owner: &Keypair) {
+    let addresses = stage.venue.addresses;
+    let admin = stage.venue.admin.insecure_clone();
+    let payer = stage.world.payer.pubkey();
+    let mut mints = stage.venue.mints.clone();
+    for number in mints.len()..16 {
+        let mint = Stage::key(100 + number as u8);
+        stage.world.create_mint(&mint, 9).unwrap();
+        let args = stage
+            .venue
+            .asset_args(SOL, FeedChoice::Existing(SOL as u8));
+        let add =
+            instructions::add_asset(&addresses, &admin.pubkey(), &payer, &mint.pubkey(), args);
+        stage.world.send(&[add], &[&admin]).unwrap();
+        mints.push(mint.pubkey());
+    }
+    for mint in &mints[1..] {
+        let amount = 100_000_000;
+        let source = stage
+            .world
+            .mint_tokens(mint, &owner.pubkey(), amount)
+            .unwrap();
+        let account = stage.account(owner);
+        let key = owner.pubkey();
+        let put = instructions::deposit(&addresses, mint, &account, &key, &source, amount);
+        stage.world.send(&[put], &[owner]).unwrap();
+    }
+}
+
+/// Options on the first `underlyings`, of two expiries, calls and puts at several strikes.
+fn series(stage: &Stage, count: usize, underlyings: usize) -> Vec<MarketTerms> {
+    let option = |index: usize| {
+        let underlying = index % underlyings;
+        let asset = if underlying < 3 { underlying + 1 } else { SOL };
+        let spec = &stage.venue.config.assets[asset];
+        let round = index / underlyings;
+        let steps = (stage.prices[asset] / spec.strike_step).round() + round as f64 - 3.0;
+        MarketTerms {
+            expiry: next_expiry(stage.world.now() + (1 + 5 * (round as i64 % 2)) * DAY_S),
+            strike: stage.venue.price_per_lot(asset, steps * spec.strike_step),
+            underlying: underlying as u8,
+            kind: if round.is_multiple_of(3) {
+                MarketKind::Put as u8
+            } else {
+                MarketKind::Call as u8
+            },
+            padding: [0; 6],
+        }
+    };
+    (0..count).map(option).collect()
+}
+
+fn post_surfaces(stage: &mut Stage, underlyings: usize) {
+    for index in 1..=underlyings {
+        stage
+            .venue
+            .post_flat_surface(&mut stage.world, index, 0.8, 0.05)
+            .unwrap();
+    }
+}
+
+/// One lot at the mark, on the tick.
+fn at_the_mark(stage: &Stage, terms: &MarketTerms, lots: u64) -> (u64, u64) {
+    let (exchange, board) = (
+        stage.venue.exchange(&stage.world).unwrap(),
+        stage.venue.board(&stage.world).unwrap(),
+    );
+    let view = ballast_client::state::health::View {
+        exchange: &exchange,
+        board: &board,
+        now: stage.world.now(),
+    };
+    let asset = usize::from(terms.underlying).min(2) + 1;
+    let tick = stage.venue.config.assets[asset].tick_size.max(100);
+    let mark: u64 = view.mark(terms).unwrap().to_num();
+    (mark.div_ceil(tick) * tick, lots)
+}
+
+fn buy(stage: &mut Stage, maker: &Keypair, taker: &Keypair, terms: &MarketTerms, lots: u64) {
+    let (price, lots) = at_the_mark(stage, terms, lots);
+    let bid = Venue::limit(Side::Bid, price, lots);
+    stage
+        .venue
+        .trade_in(&mut stage.world, maker, taker, terms, bid)
+        .unwrap();
+}
+
+/// A fill between two accounts that hold eight perpetuals each.
+fn fill_between_eight_perpetuals() -> Row {
+    let mut stage = Stage::new();
+    list_underlyings(&mut stage, 8);
+    let (maker, taker) = (stage.trader(1, 100_000.0), stage.trader(2, 100_000.0));
+    for underlying in 0..8 {
+        buy(&mut stage, &maker, &taker, &MarketTerms::perpetual(underlying), 10);
+    }
+    stage.world.compute_units.clear();
+    buy(&mut stage, &maker, &taker, &MarketTerms::perpetual(0), 10);
+    for key in [&maker, &taker] {
+        let report = stage
+            .venue
+            .assess(&stage.world, &stage.account(key), Purpose::AddRisk)
+            .unwrap();
+        assert_eq!((report.position_count, report.underlying_count), (8, 8));
+    }
+    row(&mut stage, "fill/8_perps_each", "FillOrder", 90_000)
+}
+
+/// A fill between two accounts that hold sixteen options each.
+fn fill_between_sixteen_options() -> Row {
+    let mut stage = Stage::new();
+    let (maker, taker) = (stage.trader(1, 1_000_000.0), stage.trader(2, 1_000_000.0));
+    let series = series(&stage, 16, 3);
+    post_surfaces(&mut stage, 3);
+    for terms in &series {
+        stage.venue.list_series(&mut stage.world, terms).unwrap();
+        buy(&mut stage, &maker, &taker, terms, 10);
+    }
+    stage.world.compute_units.clear();
+    buy(&mut stage, &maker, &taker, &series[0], 10);
+    assert_eq!(positions(&stage, &maker), 16);
+    assert_eq!(positions(&stage, &taker), 16);
+    row(&mut stage, "fill/16_options_each", "FillOrder", 250_000)
+}
+
+fn positions(stage: &Stage, key: &Keypair) -> usize {
+    let state = stage.state(key);
+    state.positions.iter().filter(|slot| !slot.is_free()).count()
+}
+
+/// An account with every slot in use, 16 balances, 32 options on three underlyings and 16 orders, trades, is liquidated, and what is left
+/// is settled at the expiry: each in one transaction.
+fn largest_account() -> Vec<Row> {
+    let mut stage = Stage::new();
+    let (maker, taker, liquidator) = (
+        stage.trader(1, 10_000_000.0),
+        stage.trader(2, 60_000.0),
+        stage.trader(3, 10_000_000.0),
+    );
+    fill_balances(&mut stage, &taker);
+    let series = series(&stage, POSITIONS_MAX, 3);
+    post_surfaces(&mut stage, 3);
+    for (index, terms) in series.iter().enumerate() {
+        stage.venue.list_series(&mut stage.world, terms).unwrap();
+        // Short most, long some.
+        let (seller, buyer) = match index % 4 {
+            0 => (&maker, &taker),
+            _ => (&taker, &maker),
+        };
+        buy(&mut stage, seller, buyer, terms, 100);
+    }
+    for terms in &series[..ORDERS_MAX - 1] {
+        let (price, lots) = at_the_mark(&stage, terms, 1);
+        let bid = Venue::limit(Side::Bid, price, lots);
+        stage
+            .venue
+            .place_in(&mut stage.world, &taker, terms, bid)
+            .unwrap();
+    }
+    let state = stage.state(&taker);
+    assert!(state.balances.iter().all(|slot| !slot.is_free()));
+    assert_eq!(positions(&stage, &taker), POSITIONS_MAX);
+    stage.world.compute_units.clear();
+    buy(&mut stage, &taker, &maker, &series[1], 10);
+    let mut rows = vec![row(&mut stage, "fill/largest_account", "FillOrder", 600_000)];
+    stage.check_books();
+
+    // A rise takes the short calls into the money.
+    let (price, lots) = at_the_mark(&stage, &series[1], 1);
+    let bid = Venue::limit(Side::Bid, price, lots);
+    stage
+        .venue
+        .place_in(&mut stage.world, &taker, &series[1], bid)
+        .unwrap();
+    assert!(stage.state(&taker).orders.iter().all(|order| order.lots > 0));
+    for asset in 1..4 {
+        let price = stage.prices[asset] * 1.45;
+        stage.set_price(asset, price);
+    }
+    let addresses = stage.venue.addresses;
+    let account = stage.account(&taker);
+    let start = instructions::start_liquidation(&addresses, &account);
+    stage.world.send(&[start], &[]).unwrap();
+    rows.push(row(
+        &mut stage,
+        "start_liquidation/largest_account",
+        "StartLiquidation",
+        400_000,
+    ));
+    let take = LiquidateArgs {
+        fraction_max_q32: Q32_ONE / 2,
+        price_max: i64::MAX,
+    };
+    let usdc = stage.venue.mints[0];
+    let liquidate = instructions::liquidate(
+        &addresses,
+        &usdc,
+        &account,
+        &stage.account(&liquidator),
+        &liquidator.pubkey(),
+        &[],
+        take,
+    );
+    let done = stage.world.send(&[liquidate], &[&liquidator]).unwrap();
+    let event = decode_all(&done.logs)
+        .iter()
+        .find_map(|event| event.parse::<Liquidated>())
+        .unwrap();
+    assert_eq!((event.balances.len(), event.positions.len()), (16, POSITIONS_MAX));
+    rows.push(row(
+        &mut stage,
+        "liquidate/largest_account",
+        "Liquidate",
+        900_000,
+    ));
+    stage.check_books();
+    settle_what_expires(&mut stage, &series[0], &[&maker, &taker, &liquidator]);
+    rows.push(row(
+        &mut stage,
+        "settle_position/largest_account",
+        "SettlePosition",
+        10_000,
+    ));
+    rows
+}
+
+/// Settles the first series at its expiry for everybody who has a position in it.
+fn settle_what_expires(stage: &mut Stage, terms: &MarketTerms, holders: &[&Keypair]) {
+    let addresses = stage.venue.addresses;
+    let usdc = stage.venue.mints[0];
+    for before_s in (0..=1_200).rev().step_by(60) {
+        stage.world.set_time(terms.expiry - before_s);
+        let price = stage.prices[SOL];
+        stage.set_price(SOL, price);
+    }
+    let finalize = instructions::finalize_settlement(&addresses, terms);
+    stage.world.send(&[finalize], &[]).unwrap();
+    for holder in holders {
+        let account: Pubkey = stage.account(holder);
+        let settle = [
+            instructions::settle_position(&addresses, terms, &account),
+            instructions::settle_pnl(&addresses, terms, &usdc, &account),
+        ];
+        // A winner may have to wait for a loser, but not for his payoff.
+        if stage.world.send(&settle, &[]).is_err() {
+            stage.world.send(&settle[..1], &[]).unwrap();
+        }
+        assert_eq!(stage.state(holder).lots(terms), 0);
+        stage.check_books();
+    }
+}
+
+/// Rows of all of them.
+pub fn rows() -> Vec<Row> {
+    let mut rows = vec![
+        fill_between_eight_perpetuals(),
+        fill_between_sixteen_options(),
+    ];
+    rows.extend(largest_account());
+    rows
+}
