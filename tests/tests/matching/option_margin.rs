@@ -7,7 +7,7 @@ use super::scene::{
 };
 use ballast::error::BallastError;
 use ballast_client::state::health::Purpose;
-use ballast_client::state::{MarketKind, MarketTerms};
+use ballast_client::state::{Market, MarketKind, MarketTerms};
 use ballast_tests::Stage;
 use solana_keypair::Keypair;
 
@@ -68,6 +68,33 @@ fn a_covered_call_needs_less_than_a_naked_one() {
     let bare = report(&stage, &naked, Purpose::AddRisk);
     assert!(bare.initial_margin > 2_525_000_000 && bare.initial_margin < 3_600_000_000);
     assert!(both.initial_margin < bare.initial_margin / 3);
+}
+
+#[test]
+fn a_buyer_needs_the_loss_of_the_scenarios_and_a_discount_on_what_he_buys() {
+    // 600 lots are 6 SOL: about 6 × 20.2 × 1.25 and a tenth of the 300 that they are worth, 182 together.
+    let mut stage = Stage::steady();
+    let (call, rich, ..) = sellers(&mut stage);
+    let (poor, other) = (stage.trader(4, 200.0), stage.trader(5, 1_000.0));
+    let [first, second] = [0, 1].map(|_| rest_in(&mut stage, &call, &poor, bid(PREMIUM, 600)));
+    let last = rest_in(&mut stage, &call, &other, bid(PREMIUM, 10));
+    let order = immediate(ask(PREMIUM, 1_300));
+    let sweep = take_in(&stage, &call, &rich, order, &[first, second, last]);
+    let events = sent(&mut stage, &[sweep], &[&rich]);
+    // What had been booked of the second fill is taken back: the market's open interest and debts are those of the others.
+    let expected = [
+        filled(&stage, first, PREMIUM, 600),
+        skipped(&stage, second, BallastError::MakerBelowInitialMargin),
+        filled(&stage, last, PREMIUM, 10),
+    ];
+    assert_eq!(steps(&events), expected);
+    let market = stage.venue.addresses.market(&call);
+    let market = stage.world.read::<Market>(&market).unwrap();
+    assert_eq!(market.open_interest_lots, 610);
+    let report = report(&stage, &poor, Purpose::AddRisk);
+    assert!(report.health_initial() >= 0 && report.equity_mark > 190_000_000);
+    let discount = report.equity_maintenance - report.equity_initial;
+    assert!((discount - 30_000_000).abs() < 1_000_000, "{discount}");
 }
 
 #[test]

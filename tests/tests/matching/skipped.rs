@@ -7,7 +7,7 @@ use super::scene::{
 };
 use ballast::error::BallastError;
 use ballast_client::instructions;
-use ballast_client::state::{MarginAccount, Market};
+use ballast_client::state::{MarginAccount, Market, Side};
 use ballast_sim::Venue;
 use ballast_tests::{ETH, SOL, Stage};
 use solana_keypair::Keypair;
@@ -152,27 +152,36 @@ fn a_maker_without_a_free_slot_is_passed_over_unless_he_holds_the_market() {
 #[test]
 fn a_maker_can_afford_each_of_his_orders_but_not_all_of_them() {
     // 600 of cash is the initial margin of 23.7 SOL at 200: a scan range of 10.1%, times 1.25.
-    let mut stage = Stage::steady();
-    let [rich, taker] = [1, 2].map(|number| stage.trader(number, 1_000_000.0));
-    let maker = stage.trader(3, 600.0);
-    let first = rest(&mut stage, &maker, ask(MARK, 1_500));
-    let second = rest(&mut stage, &maker, ask(MARK, 1_500));
-    let small = rest(&mut stage, &maker, ask(MARK, 500));
-    let good = rest(&mut stage, &rich, ask(MARK + TICK, 5_000));
-    let order = immediate(bid(MARK + TICK, 4_000));
-    let events = taken(&mut stage, &taker, order, &[first, second, small, good]);
-    let expected = [
-        filled(&stage, first, MARK, 1_500),
-        skipped(&stage, second, BallastError::MakerBelowInitialMargin),
-        filled(&stage, small, MARK, 500),
-        filled(&stage, good, MARK + TICK, 2_000),
-    ];
-    assert_eq!(steps(&events), expected);
-    assert_eq!(lots(&stage, &maker), -2_000);
-    assert_eq!(stage.state(&maker).order(second.1).unwrap().lots, 1_500);
-    // A smaller taker may still have a part of it.
-    let events = taken(&mut stage, &taker, immediate(bid(MARK, 300)), &[second]);
-    assert_eq!(steps(&events), [filled(&stage, second, MARK, 300)]);
+    for (side, other, sign) in [(Side::Bid, Side::Ask, -1), (Side::Ask, Side::Bid, 1)] {
+        let mut stage = Stage::steady();
+        let [rich, taker] = [1, 2].map(|number| stage.trader(number, 1_000_000.0));
+        let maker = stage.trader(3, 600.0);
+        let resting = |lots| Venue::limit(other, MARK, lots);
+        let first = rest(&mut stage, &maker, resting(1_500));
+        let second = rest(&mut stage, &maker, resting(1_500));
+        let small = rest(&mut stage, &maker, resting(500));
+        let good = rest(&mut stage, &rich, resting(5_000));
+        let order = |lots| immediate(Venue::limit(side, MARK, lots));
+        let events = taken(
+            &mut stage,
+            &taker,
+            order(4_000),
+            &[first, second, small, good],
+        );
+        // What had been booked of the second fill is taken back in the market too.
+        let expected = [
+            filled(&stage, first, MARK, 1_500),
+            skipped(&stage, second, BallastError::MakerBelowInitialMargin),
+            filled(&stage, small, MARK, 500),
+            filled(&stage, good, MARK, 2_000),
+        ];
+        assert_eq!(steps(&events), expected);
+        assert_eq!(lots(&stage, &maker), sign * 2_000);
+        assert_eq!(stage.state(&maker).order(second.1).unwrap().lots, 1_500);
+        // A smaller taker may still have a part of it.
+        let events = taken(&mut stage, &taker, order(300), &[second]);
+        assert_eq!(steps(&events), [filled(&stage, second, MARK, 300)]);
+    }
 }
 
 #[test]

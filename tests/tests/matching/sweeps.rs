@@ -258,6 +258,7 @@ fn funding_is_settled_once_and_told_in_the_first_fill() {
     let (board, now) = (stage.venue.addresses.board, stage.world.now());
     stage.patch::<Board>(&board, |board| {
         board.perpetuals[0].updated_at = now;
+        board.perpetuals[0].stands_until = now + 100;
         board.perpetuals[0].per_second.set(I80F48::from_num(7));
     });
     stage.world.advance(10);
