@@ -39,6 +39,13 @@ impl Default for Probe {
     }
 }
 
+/// Lets a transaction use all compute units that one may: the largest accounts take more than the default.
+pub fn all_units() -> Instruction {
+    let limit = [&[2], 1_400_000u32.to_le_bytes().as_slice()].concat();
+    let budget = Address::from_str_const("ComputeBudget111111111111111111111111111111");
+    Instruction::new_with_bytes(budget, &limit, vec![])
+}
+
 impl Probe {
     /// Loads the program.
     pub fn new() -> Self {
@@ -74,11 +81,7 @@ impl Probe {
         accounts: Vec<AccountMeta>,
     ) -> Result<Answer, String> {
         let instruction = Instruction::new_with_bytes(self.program, data, accounts);
-        // The largest accounts take more than the default limit.
-        let limit = [&[2], 1_400_000u32.to_le_bytes().as_slice()].concat();
-        let budget = Address::from_str_const("ComputeBudget111111111111111111111111111111");
-        let limit = Instruction::new_with_bytes(budget, &limit, vec![]);
-        let message = Message::new(&[limit, instruction], Some(&self.payer.pubkey()));
+        let message = Message::new(&[all_units(), instruction], Some(&self.payer.pubkey()));
         let transaction = Transaction::new(&[&self.payer], message, self.svm.latest_blockhash());
         let outcome = self
             .svm

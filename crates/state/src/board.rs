@@ -463,6 +463,9 @@ mod tests {
             per_second: I80F48::from_num(-0.5).into(),
         };
         let at = |now| state.index_at(now).unwrap().to_num::<f64>();
-        assert_eq!([at(900), at(1_000), at(1_010), at(1_100), at(9_000)], [7.0, 7.0, 2.0, -43.0, -43.0]);
+        assert_eq!(
+            [at(900), at(1_000), at(1_010), at(1_100), at(9_000)],
+            [7.0, 7.0, 2.0, -43.0, -43.0]
+        );
     }
 }

@@ -32,9 +32,7 @@ pub fn is_on_expiry_grid(expiry: i64, now: i64) -> bool {
     let day = expiry.div_euclid(DAY_S);
     ahead_s <= DAILY_DAYS * DAY_S
         || (is_friday(day) && ahead_s <= WEEKLY_DAYS * DAY_S)
-        || (is_friday(day)
-            && ahead_s <= MONTHLY_DAYS * DAY_S
-            && month_of(day) != month_of(day + 7))
+        || (is_friday(day) && ahead_s <= MONTHLY_DAYS * DAY_S && month_of(day) != month_of(day + 7))
 }
 
 /// Whether a day, counted from 1 January 1970 (a Thursday), is a Friday.
@@ -79,7 +77,20 @@ mod tests {
         let mut day = 0;
         for year in 1970..2110 {
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-            let days = [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            let days = [
+                31,
+                28 + i64::from(leap),
+                31,
+                30,
+                31,
+                30,
+                31,
+                31,
+                30,
+                31,
+                30,
+                31,
+            ];
             for (month, days) in days.into_iter().enumerate() {
                 for _ in 0..days {
                     assert_eq!(month_of(day), month as i64, "{year}");
@@ -96,7 +107,10 @@ mod tests {
             .filter(|days| is_on_expiry_grid(eight(FRIDAY + days), now))
             .collect();
         // 31 October, 28 November and 26 December 2025 are last Fridays of their months.
-        assert_eq!(listed[..14], [0, 1, 2, 3, 4, 5, 6, 7, 14, 21, 28, 49, 77, 112]);
+        assert_eq!(
+            listed[..14],
+            [0, 1, 2, 3, 4, 5, 6, 7, 14, 21, 28, 49, 77, 112]
+        );
         assert_eq!(listed.last(), Some(&385));
         assert!(!is_on_expiry_grid(eight(FRIDAY), eight(FRIDAY) - 3_599));
         assert!(!is_on_expiry_grid(eight(FRIDAY) + 1, now));

@@ -192,11 +192,8 @@ impl Market {
             .saturating_add_unsigned(stands_s)
             .min(now);
         let stood = until.saturating_sub(self.premium_time).max(0);
-        self.premium_sum_q32 = next_premium_sum(
-            self.premium_sum_q32,
-            self.premium_q32,
-            stood.unsigned_abs(),
-        );
+        self.premium_sum_q32 =
+            next_premium_sum(self.premium_sum_q32, self.premium_q32, stood.unsigned_abs());
         self.premium_time = self.premium_time.max(now);
     }
 
@@ -267,9 +264,18 @@ mod tests {
     fn payoffs() {
         let at = |kind, price| option(kind).payoff(price);
         assert_eq!(at(MarketKind::Future, 250), Ok(250));
-        assert_eq!((at(MarketKind::Call, 250), at(MarketKind::Call, 150)), (Ok(50), Ok(0)));
-        assert_eq!((at(MarketKind::Put, 250), at(MarketKind::Put, 150)), (Ok(0), Ok(50)));
-        assert_eq!(at(MarketKind::Perpetual, 250), Err(StateError::UnsupportedInstrument));
+        assert_eq!(
+            (at(MarketKind::Call, 250), at(MarketKind::Call, 150)),
+            (Ok(50), Ok(0))
+        );
+        assert_eq!(
+            (at(MarketKind::Put, 250), at(MarketKind::Put, 150)),
+            (Ok(0), Ok(50))
+        );
+        assert_eq!(
+            at(MarketKind::Perpetual, 250),
+            Err(StateError::UnsupportedInstrument)
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What the program tells indexers, keepers and traders. Amounts are native units of the asset, prices and values quote
 //! units, sizes lots, unless a name says otherwise.
 
-use anchor_lang::prelude::*;
 use crate::instructions::SurfaceArgs;
+use anchor_lang::prelude::*;
 use ballast_state::{MarketTerms, Order};
 
 /// Terms of a market, as events carry them.

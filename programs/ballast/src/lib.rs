@@ -16,8 +16,8 @@ pub mod instructions;
 pub mod oracle;
 
 use anchor_lang::prelude::*;
-use events::Terms;
 pub use ballast_state as state;
+use events::Terms;
 use instructions::*;
 
 declare_id!("GXDMg1wQgWB3U92DXiQ5NeDGWMm5gDnKkHxZ4ZG1e6pP");

@@ -2,14 +2,18 @@
 
 use crate::Row;
 use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
 use ballast::events::Liquidated;
-use ballast_client::args::{FeedChoice, LiquidateArgs, UnderlyingArgs};
+use ballast_client::args::{FeedChoice, FillArgs, LiquidateArgs, OrderArgs, UnderlyingArgs};
 use ballast_client::events::decode_all;
 use ballast_client::instructions;
 use ballast_client::state::health::Purpose;
-use ballast_client::state::{MarketKind, MarketTerms, ORDERS_MAX, POSITIONS_MAX, Side, next_expiry};
+use ballast_client::state::{
+    MarketKind, MarketTerms, ORDERS_MAX, POSITIONS_MAX, Side, next_expiry,
+};
 use ballast_risk::Q32_ONE;
 use ballast_sim::Venue;
+use ballast_tests::probe::all_units;
 use ballast_tests::{SOL, Stage};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -58,16 +62,14 @@ fn fill_balances(stage: &mut Stage, owner: &Keypair) {
     for number in mints.len()..16 {
         let mint = Stage::key(100 + number as u8);
         stage.world.create_mint(&mint, 9).unwrap();
-        let args = stage
-            .venue
-            .asset_args(SOL, FeedChoice::Existing(SOL as u8));
+        let args = stage.venue.asset_args(SOL, FeedChoice::Existing(SOL as u8));
         let add =
             instructions::add_asset(&addresses, &admin.pubkey(), &payer, &mint.pubkey(), args);
         stage.world.send(&[add], &[&admin]).unwrap();
         mints.push(mint.pubkey());
     }
     for mint in &mints[1..] {
-        let amount = 100_000_000;
+        let amount = 1_000_000;
         let source = stage
             .world
             .mint_tokens(mint, &owner.pubkey(), amount)
@@ -111,8 +113,8 @@ fn post_surfaces(stage: &mut Stage, underlyings: usize) {
     }
 }
 
-/// One lot at the mark, on the tick.
-fn at_the_mark(stage: &Stage, terms: &MarketTerms, lots: u64) -> (u64, u64) {
+/// A market's mark, on the tick.
+fn at_the_mark(stage: &Stage, terms: &MarketTerms) -> u64 {
     let (exchange, board) = (
         stage.venue.exchange(&stage.world).unwrap(),
         stage.venue.board(&stage.world).unwrap(),
@@ -125,16 +127,42 @@ fn at_the_mark(stage: &Stage, terms: &MarketTerms, lots: u64) -> (u64, u64) {
     let asset = usize::from(terms.underlying).min(2) + 1;
     let tick = stage.venue.config.assets[asset].tick_size.max(100);
     let mark: u64 = view.mark(terms).unwrap().to_num();
-    (mark.div_ceil(tick) * tick, lots)
+    mark.div_ceil(tick) * tick
 }
 
 fn buy(stage: &mut Stage, maker: &Keypair, taker: &Keypair, terms: &MarketTerms, lots: u64) {
-    let (price, lots) = at_the_mark(stage, terms, lots);
-    let bid = Venue::limit(Side::Bid, price, lots);
-    stage
-        .venue
-        .trade_in(&mut stage.world, maker, taker, terms, bid)
-        .unwrap();
+    let price = at_the_mark(stage, terms);
+    let ask = rest(stage, maker, terms, Venue::limit(Side::Ask, price, lots));
+    let bid = rest(stage, taker, terms, Venue::limit(Side::Bid, price, lots));
+    let fill = instructions::fill_order(
+        &stage.venue.addresses,
+        terms,
+        &stage.account(maker),
+        &stage.account(taker),
+        None,
+        &stage.world.payer.pubkey(),
+        FillArgs {
+            maker_order_id: ask,
+            taker_order_id: bid,
+            lots_max: lots,
+        },
+    );
+    send(stage, fill, &[]);
+}
+
+/// Rests an order and returns its number.
+fn rest(stage: &mut Stage, owner: &Keypair, terms: &MarketTerms, order: OrderArgs) -> u64 {
+    let id = stage.state(owner).next_order_id;
+    let addresses = stage.venue.addresses;
+    let account = stage.account(owner);
+    let place = instructions::place_order(&addresses, terms, &account, &owner.pubkey(), order);
+    send(stage, place, &[owner]);
+    id
+}
+
+fn send(stage: &mut Stage, instruction: Instruction, signers: &[&Keypair]) -> Vec<String> {
+    let done = stage.world.send(&[all_units(), instruction], signers);
+    done.unwrap().logs
 }
 
 /// A fill between two accounts that hold eight perpetuals each.
@@ -143,7 +171,13 @@ fn fill_between_eight_perpetuals() -> Row {
     list_underlyings(&mut stage, 8);
     let (maker, taker) = (stage.trader(1, 100_000.0), stage.trader(2, 100_000.0));
     for underlying in 0..8 {
-        buy(&mut stage, &maker, &taker, &MarketTerms::perpetual(underlying), 10);
+        buy(
+            &mut stage,
+            &maker,
+            &taker,
+            &MarketTerms::perpetual(underlying),
+            10,
+        );
     }
     stage.world.compute_units.clear();
     buy(&mut stage, &maker, &taker, &MarketTerms::perpetual(0), 10);
@@ -176,7 +210,11 @@ fn fill_between_sixteen_options() -> Row {
 
 fn positions(stage: &Stage, key: &Keypair) -> usize {
     let state = stage.state(key);
-    state.positions.iter().filter(|slot| !slot.is_free()).count()
+    state
+        .positions
+        .iter()
+        .filter(|slot| !slot.is_free())
+        .count()
 }
 
 /// An account with every slot in use, 16 balances, 32 options on three underlyings and 16 orders, trades, is liquidated, and what is left
@@ -185,7 +223,7 @@ fn largest_account() -> Vec<Row> {
     let mut stage = Stage::new();
     let (maker, taker, liquidator) = (
         stage.trader(1, 10_000_000.0),
-        stage.trader(2, 60_000.0),
+        stage.trader(2, 2_500.0),
         stage.trader(3, 10_000_000.0),
     );
     fill_balances(&mut stage, &taker);
@@ -201,37 +239,41 @@ fn largest_account() -> Vec<Row> {
         buy(&mut stage, seller, buyer, terms, 100);
     }
     for terms in &series[..ORDERS_MAX - 1] {
-        let (price, lots) = at_the_mark(&stage, terms, 1);
-        let bid = Venue::limit(Side::Bid, price, lots);
-        stage
-            .venue
-            .place_in(&mut stage.world, &taker, terms, bid)
-            .unwrap();
+        let price = at_the_mark(&stage, terms);
+        rest(&mut stage, &taker, terms, Venue::limit(Side::Bid, price, 1));
     }
     let state = stage.state(&taker);
     assert!(state.balances.iter().all(|slot| !slot.is_free()));
     assert_eq!(positions(&stage, &taker), POSITIONS_MAX);
     stage.world.compute_units.clear();
     buy(&mut stage, &taker, &maker, &series[1], 10);
-    let mut rows = vec![row(&mut stage, "fill/largest_account", "FillOrder", 600_000)];
+    let mut rows = vec![row(
+        &mut stage,
+        "fill/largest_account",
+        "FillOrder",
+        600_000,
+    )];
     stage.check_books();
 
     // A rise takes the short calls into the money.
-    let (price, lots) = at_the_mark(&stage, &series[1], 1);
-    let bid = Venue::limit(Side::Bid, price, lots);
-    stage
-        .venue
-        .place_in(&mut stage.world, &taker, &series[1], bid)
-        .unwrap();
-    assert!(stage.state(&taker).orders.iter().all(|order| order.lots > 0));
+    let price = at_the_mark(&stage, &series[1]);
+    let bid = Venue::limit(Side::Bid, price, 1);
+    rest(&mut stage, &taker, &series[1], bid);
+    assert!(
+        stage
+            .state(&taker)
+            .orders
+            .iter()
+            .all(|order| order.lots > 0)
+    );
     for asset in 1..4 {
-        let price = stage.prices[asset] * 1.45;
+        let price = stage.prices[asset] * 1.7;
         stage.set_price(asset, price);
     }
     let addresses = stage.venue.addresses;
     let account = stage.account(&taker);
     let start = instructions::start_liquidation(&addresses, &account);
-    stage.world.send(&[start], &[]).unwrap();
+    send(&mut stage, start, &[]);
     rows.push(row(
         &mut stage,
         "start_liquidation/largest_account",
@@ -252,12 +294,15 @@ fn largest_account() -> Vec<Row> {
         &[],
         take,
     );
-    let done = stage.world.send(&[liquidate], &[&liquidator]).unwrap();
-    let event = decode_all(&done.logs)
+    let logs = send(&mut stage, liquidate, &[&liquidator]);
+    let event = decode_all(&logs)
         .iter()
         .find_map(|event| event.parse::<Liquidated>())
         .unwrap();
-    assert_eq!((event.balances.len(), event.positions.len()), (16, POSITIONS_MAX));
+    assert_eq!(
+        (event.balances.len(), event.positions.len()),
+        (16, POSITIONS_MAX)
+    );
     rows.push(row(
         &mut stage,
         "liquidate/largest_account",

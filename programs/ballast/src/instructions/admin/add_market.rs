@@ -80,7 +80,11 @@ impl MarketArgs {
                 next_expiry(terms.expiry) == terms.expiry && (1..=EXPIRY_MAX_S).contains(&ahead_s);
             require!(on_grid, BallastError::ExpiryNotOnGrid);
         }
-        let strikes = if terms.is_option() { 1..=1 << 50 } else { 0..=0 };
+        let strikes = if terms.is_option() {
+            1..=1 << 50
+        } else {
+            0..=0
+        };
         within("strike", terms.strike, *strikes.start(), *strikes.end())
     }
 }

@@ -79,7 +79,12 @@ impl OptionParameters {
         fraction("option short_minimum", self.short_minimum_q32)?;
         fraction("option long_discount", self.long_discount_q32)?;
         within("option shock_up", self.shock_up_q32, 0, 4 * Q32_ONE)?;
-        within("option shock_down", self.shock_down_q32, 0, Q32_ONE * 9 / 10)?;
+        within(
+            "option shock_down",
+            self.shock_down_q32,
+            0,
+            Q32_ONE * 9 / 10,
+        )?;
         for exponent in self.shock_exponents_q32 {
             fraction("option shock_exponents", exponent)?;
         }

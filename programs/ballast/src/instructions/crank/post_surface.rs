@@ -92,7 +92,10 @@ impl SurfaceArgs {
             bound(!away, "distance above the realised volatility")?;
             // Otherwise a calendar spread would be worth less than nothing.
             let variance = product_q32(new, new).saturating_mul(TENOR_DAYS[index]);
-            bound(variance >= total_variance, "total variance, which must rise")?;
+            bound(
+                variance >= total_variance,
+                "total variance, which must rise",
+            )?;
             total_variance = variance;
         }
         let moved = |new: i64, old: i64, limit: u64, step: u64| {
@@ -103,12 +106,22 @@ impl SurfaceArgs {
             "skew",
         )?;
         bound(
-            moved(self.smile_q32, last.smile_q32, COEFFICIENT_MAX_Q32, step_q32),
+            moved(
+                self.smile_q32,
+                last.smile_q32,
+                COEFFICIENT_MAX_Q32,
+                step_q32,
+            ),
             "smile",
         )?;
         let most = listed.carry_maximum_q32;
         bound(
-            moved(self.carry_q32, last.carry_q32, most, product_q32(most, step_q32)),
+            moved(
+                self.carry_q32,
+                last.carry_q32,
+                most,
+                product_q32(most, step_q32),
+            ),
             "carry",
         )
     }

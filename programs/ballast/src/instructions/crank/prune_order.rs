@@ -39,7 +39,9 @@ impl PruneOrder<'_> {
         };
         require!(lapsed || useless, BallastError::OrderStillGood);
 
-        *account.order_mut(order_id).ok_or(BallastError::OrderNotFound)? = Order::default();
+        *account
+            .order_mut(order_id)
+            .ok_or(BallastError::OrderNotFound)? = Order::default();
         emit!(OrderPruned {
             margin_account: ctx.accounts.margin_account.key(),
             order_id,

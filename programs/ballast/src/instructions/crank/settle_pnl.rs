@@ -87,10 +87,7 @@ fn profit(view: &View, position: &Position) -> Result<i64> {
         return Ok(position.quote);
     }
     require!(!terms.is_option(), BallastError::OptionNotClosed);
-    require!(
-        !terms.is_expired(view.now),
-        BallastError::SettlementPending
-    );
+    require!(!terms.is_expired(view.now), BallastError::SettlementPending);
     let at = |mark| {
         let value = signed_value_floor(lots, mark).coded()?;
         let profit = value.checked_add(position.quote);
@@ -99,7 +96,11 @@ fn profit(view: &View, position: &Position) -> Result<i64> {
     let spot = at(view.fresh_mark(terms.underlying).coded()?)?;
     let mark = at(view.mark(terms).coded()?)?;
     Ok(if (spot > 0) == (mark > 0) {
-        if spot > 0 { spot.min(mark) } else { spot.max(mark) }
+        if spot > 0 {
+            spot.min(mark)
+        } else {
+            spot.max(mark)
+        }
     } else {
         0
     })

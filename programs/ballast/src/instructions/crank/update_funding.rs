@@ -40,11 +40,7 @@ impl UpdateFunding<'_> {
         let index = view.funding_index(underlying).coded()?;
         let state = &mut board.perpetuals[usize::from(underlying)];
         let elapsed_s = now.saturating_sub(state.updated_at).max(0).unsigned_abs();
-        require_gte!(
-            elapsed_s,
-            listed.funding_interval_s,
-            BallastError::TooEarly
-        );
+        require_gte!(elapsed_s, listed.funding_interval_s, BallastError::TooEarly);
         market.observe_premium(now, listed.funding_interval_s);
         let rate_q32 = funding_rate_q32(
             market.premium_sum_q32,

@@ -35,7 +35,11 @@ impl<'info> PlaceAndFill<'info> {
     /// Fills the order against the makers' resting orders in their sequence, each at its own price. A maker's order that cannot trade (gone,
     /// expired, not crossing, not affordable) is passed over with an event that says why. What is left rests, or lapses when the order is
     /// immediate-or-cancel.
-    pub fn handle(ctx: Context<'info, Self>, args: OrderArgs, maker_orders: Vec<u64>) -> Result<()> {
+    pub fn handle(
+        ctx: Context<'info, Self>,
+        args: OrderArgs,
+        maker_orders: Vec<u64>,
+    ) -> Result<()> {
         require!(
             args.order_type != OrderType::PostOnly,
             BallastError::PostOnlyWouldTake
