@@ -136,7 +136,12 @@ fn a_fill_is_at_the_older_orders_price_with_exact_fees() {
             (event.taker_side, event.price, event.lots),
             (taker_side as u8, older, 7)
         );
-        let fees = [event.maker_fee, event.taker_fee, event.filler_fee].map(|fee| fee as i64);
+        let fees = [
+            event.maker_fee,
+            event.taker_fee,
+            event.filler.map_or(0, |filler| filler.fee),
+        ]
+        .map(|fee| fee as i64);
         assert_eq!(fees, [maker_fee, taker_fee, 0]);
 
         // The rest, as far as the smaller order goes.
@@ -188,7 +193,7 @@ fn the_fillers_share_is_credited_to_his_account_in_the_market() {
     let event = events::decode_all(&done.logs)[0]
         .parse::<OrderFilled>()
         .unwrap();
-    assert_eq!(event.filler_fee as i64, credit);
+    assert_eq!(event.filler.map_or(0, |filler| filler.fee) as i64, credit);
     // A delegate fills for an account as well.
     stage.set_delegate(&stranger, &filler);
     let theirs = stage.account(&stranger);

@@ -230,6 +230,8 @@ section! {
     insurance_share = insurance_share_q32: Percent(0.0, 1.0);
     dust_value = dust_value: Usdc(0.0, 1_000.0);
     observation_gap_max_s = observation_gap_max_s: Seconds(1.0, YEAR_S);
+    insurance_floor = insurance_floor: Usdc(0.0, 1e13);
+    loss_maximum = loss_maximum_q32: Percent(0.0, 0.5);
 }
 
 section! {

@@ -773,3 +773,67 @@ pub fn liquidate(
     );
     with_remaining(liquidate, netting, true)
 }
+
+/// Closes lots of an insolvent account against a counterparty's. No signer.
+pub fn auto_deleverage(
+    addresses: &ExchangeAddresses,
+    terms: &MarketTerms,
+    margin_account: &Pubkey,
+    counterparty: &Pubkey,
+    lots_max: u64,
+) -> Instruction {
+    build(
+        accounts::AutoDeleverage {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            market: addresses.market(terms),
+            margin_account: *margin_account,
+            counterparty: *counterparty,
+            insurance_fund: addresses.insurance_fund(),
+        },
+        instruction::AutoDeleverage { lots_max },
+    )
+}
+
+/// Writes off what an insolvent account owes of an asset. Needs [`accrue_interest`] before it. No signer.
+pub fn resolve_bankruptcy(
+    addresses: &ExchangeAddresses,
+    mint: &Pubkey,
+    margin_account: &Pubkey,
+) -> Instruction {
+    build(
+        accounts::ResolveBankruptcy {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            bank: addresses.bank(mint),
+            margin_account: *margin_account,
+            insurance_fund: addresses.insurance_fund(),
+        },
+        instruction::ResolveBankruptcy {},
+    )
+}
+
+/// Takes a deposit out of the insurance fund. Needs [`accrue_interest`] before it when the asset is lent. Signer: admin.
+pub fn withdraw_insurance(
+    addresses: &ExchangeAddresses,
+    admin: &Pubkey,
+    token: impl Into<Token>,
+    destination: &Pubkey,
+    amount: u64,
+) -> Instruction {
+    let Token { mint, program } = token.into();
+    build(
+        accounts::WithdrawInsurance {
+            exchange: addresses.exchange,
+            board: addresses.board,
+            insurance_fund: addresses.insurance_fund(),
+            bank: addresses.bank(&mint),
+            vault: addresses.vault(&mint),
+            mint,
+            destination: *destination,
+            admin: *admin,
+            token_program: program,
+        },
+        instruction::WithdrawInsurance { amount },
+    )
+}

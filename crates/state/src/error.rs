@@ -27,6 +27,8 @@ pub enum StateError {
     UnsupportedInstrument,
     /// An expired position must be settled before the account may take risk or let anything leave.
     SettlementPending,
+    /// The account owes nothing of the asset.
+    NoLoan,
     /// More would leave the bank than its limit allows for now.
     OutflowLimitExceeded,
 }

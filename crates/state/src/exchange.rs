@@ -105,8 +105,12 @@ layout! {
         pub dust_value: u64,
         /// Longest time between two observations that counts for the auction's clock, seconds.
         pub observation_gap_max_s: u64,
+        /// Cash below which nobody withdraws from the insurance fund, quote units.
+        pub insurance_floor: u64,
+        /// Largest part of an asset's deposits that losses may take within a day, Q32.
+        pub loss_maximum_q32: u64,
         /// Room.
-        pub reserved: [u64; 4],
+        pub reserved: [u64; 2],
     }
 }
 
@@ -191,10 +195,14 @@ pub enum Pausable {
     FinalizeSettlement = 16,
     /// `settle_position`.
     SettlePosition = 17,
+    /// `auto_deleverage`.
+    AutoDeleverage = 18,
+    /// `resolve_bankruptcy`.
+    ResolveBankruptcy = 19,
 }
 
 /// Bits of all [`Pausable`] instructions.
-pub const PAUSABLE_ALL: u64 = (1 << 18) - 1;
+pub const PAUSABLE_ALL: u64 = (1 << 20) - 1;
 
 layout! {
     /// A token that can be deposited and borrowed.

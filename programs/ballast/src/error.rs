@@ -205,7 +205,7 @@ pub enum BallastError {
     PostOnlyWouldTake,
     #[msg("An immediate-or-cancel order never rests: use place_and_fill")]
     ImmediateOrderRests,
-    #[msg("One order number for each of the makers' accounts is needed")]
+    #[msg("One order number for each of the makers' accounts is needed, at most 16")]
     MakersDoNotMatch,
     #[msg("None of the makers' orders could be traded with; the log says why")]
     NothingFilled,
@@ -235,6 +235,24 @@ pub enum BallastError {
     InsuranceFundEmpty,
     #[msg("The slice would leave the account with a lower margin ratio")]
     RatioWouldFall,
+    #[msg("The account has equity left at marks: liquidate it")]
+    NotInsolvent,
+    #[msg("The insurance fund can still pay: liquidate the account")]
+    InsuranceFundNotEmpty,
+    #[msg("The counterparty's position is not in profit")]
+    CounterpartyNotInProfit,
+    #[msg("The counterparty would fall below its maintenance margin")]
+    CounterpartyWouldFall,
+    #[msg(
+        "Positions are open: auto_deleverage them first, or wait until the auction has run to its end"
+    )]
+    PositionsStillOpen,
+    #[msg("The account owes nothing of this asset: settle its losses first")]
+    NoLoan,
+    #[msg("Depositors of this asset have borne as much as they may within a day")]
+    LossLimitReached,
+    #[msg("The insurance fund would fall below its floor")]
+    BelowInsuranceFloor,
 }
 
 impl From<StateError> for BallastError {
@@ -252,6 +270,7 @@ impl From<StateError> for BallastError {
             StateError::UnsupportedInstrument => Self::UnsupportedInstrument,
             StateError::SettlementPending => Self::SettlementPending,
             StateError::OutflowLimitExceeded => Self::OutflowLimitExceeded,
+            StateError::NoLoan => Self::NoLoan,
         }
     }
 }

@@ -319,12 +319,20 @@ pub struct OrderFilled {
     pub lots: u64,
     pub maker_fee: u64,
     pub taker_fee: u64,
-    /// The filler's part of both fees.
-    pub filler_fee: u64,
     /// Funding that the maker received (positive) or paid before.
     pub maker_funding: i64,
     /// Funding that the taker received or paid before.
     pub taker_funding: i64,
+    pub filler: Option<FillerPaid>,
+}
+
+/// A filler's part of both fees.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillerPaid {
+    pub margin_account: Pubkey,
+    pub fee: u64,
+    /// Funding that the account received (positive) or paid before.
+    pub funding: i64,
 }
 
 #[event]
@@ -385,4 +393,44 @@ pub struct Liquidated {
     pub equity_mark: i64,
     pub balances: Vec<MovedBalance>,
     pub positions: Vec<MovedPosition>,
+}
+
+/// Lots of an insolvent account were closed against a counterparty's.
+#[event]
+pub struct Deleveraged {
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
+    pub counterparty: Pubkey,
+    /// Lots of the insolvent account that were closed; the counterparty's were opposite.
+    pub base_lots: i64,
+    /// What the insolvent account's quote grew by and the counterparty's fell by.
+    pub quote: i64,
+    /// The part of that which the counterparty gave up of his profit.
+    pub given_up: i64,
+    /// Mark-to-market equity of the insolvent account before.
+    pub equity_mark: i64,
+    /// Funding that the account and the counterparty received (positive) or paid before.
+    pub funding: [i64; 2],
+}
+
+/// Depositors of an asset have borne a loss.
+#[event]
+pub struct BankruptcyResolved {
+    pub margin_account: Pubkey,
+    pub asset: u8,
+    /// Native units of the loan that were written off.
+    pub written_off: u64,
+    /// Bits of an I80F48: the deposit index afterwards.
+    pub deposit_index_bits: i128,
+    /// Mark-to-market equity of the account before.
+    pub equity_mark: i64,
+}
+
+/// Governance has taken cash out of the insurance fund.
+#[event]
+pub struct InsuranceWithdrawn {
+    pub exchange: Pubkey,
+    pub asset: u8,
+    pub amount: u64,
+    pub destination: Pubkey,
 }

@@ -126,6 +126,11 @@ pub mod ballast {
         WithdrawFees::handle(ctx, amount)
     }
 
+    /// Admin: takes a deposit out of the insurance fund, above its floor.
+    pub fn withdraw_insurance(ctx: Context<WithdrawInsurance>, amount: u64) -> Result<()> {
+        WithdrawInsurance::handle(ctx, amount)
+    }
+
     /// Anyone: brings an asset's interest up to now.
     pub fn accrue_interest(ctx: Context<AccrueInterest>) -> Result<()> {
         AccrueInterest::handle(ctx)
@@ -252,5 +257,15 @@ pub mod ballast {
         args: LiquidateArgs,
     ) -> Result<()> {
         Liquidate::handle(ctx, args)
+    }
+
+    /// Anyone, when the insurance fund is empty: closes an insolvent account's lots against a counterparty's profit.
+    pub fn auto_deleverage(ctx: Context<AutoDeleverage>, lots_max: u64) -> Result<()> {
+        AutoDeleverage::handle(ctx, lots_max)
+    }
+
+    /// Anyone, after that: writes an insolvent account's debt off at the cost of the asset's depositors, within bounds.
+    pub fn resolve_bankruptcy(ctx: Context<ResolveBankruptcy>) -> Result<()> {
+        ResolveBankruptcy::handle(ctx)
     }
 }

@@ -208,7 +208,7 @@ impl Log {
 
     fn fill(&mut self, fill: &OrderFilled) {
         let market = self.markets.get_mut(&fill.market).expect("a market");
-        market.fees += fill.maker_fee + fill.taker_fee - fill.filler_fee;
+        market.fees += fill.maker_fee + fill.taker_fee - fill.filler.map_or(0, |filler| filler.fee);
         let terms = market.terms;
         let side = i64::from(fill.taker_side == Side::Bid as u8) * 2 - 1;
         let (lots, quote) = (fill.lots as i64, (fill.lots * fill.price) as i64);

@@ -45,7 +45,11 @@ fn every_maker_is_filled_at_his_own_price_with_exact_fees() {
             let quote = price * lots;
             let (of_maker, of_taker) = (share(quote, MAKER), share(quote, TAKER));
             assert_eq!(
-                (fill.maker_fee, fill.taker_fee, fill.filler_fee),
+                (
+                    fill.maker_fee,
+                    fill.taker_fee,
+                    fill.filler.map_or(0, |filler| filler.fee)
+                ),
                 (of_maker, of_taker, 0)
             );
             assert_eq!(

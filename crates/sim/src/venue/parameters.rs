@@ -42,6 +42,8 @@ impl Venue {
                     insurance_share_q32: q32(0.25),
                     dust_value: native(100.0, 6),
                     observation_gap_max_s: 120,
+                    insurance_floor: 0,
+                    loss_maximum_q32: q32(0.05),
                 },
                 fees: [fees; 4],
             },

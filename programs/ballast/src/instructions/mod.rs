@@ -1,6 +1,7 @@
 //! One file per instruction, in folders by who calls.
 
 mod guards;
+mod positions;
 mod vault;
 
 pub mod admin;
@@ -14,4 +15,5 @@ pub use liquidation::*;
 pub use trader::*;
 
 use guards::{require_accrued, require_margin_to_leave, require_not_paused};
+use positions::{change_position, part_ceil, settle_funding};
 use vault::Payment;

@@ -30,6 +30,8 @@ pub struct LiquidationArgs {
     pub insurance_share_q32: u64,
     pub dust_value: u64,
     pub observation_gap_max_s: u64,
+    pub insurance_floor: u64,
+    pub loss_maximum_q32: u64,
 }
 
 /// Fees of one kind of market; see [`FeeRates`].
@@ -113,6 +115,7 @@ impl ExchangeParameters {
         fraction("buffer", auction.buffer_q32)?;
         fraction("insurance_share", auction.insurance_share_q32)?;
         within("dust_value", auction.dust_value, 0, 1_000_000_000)?;
+        within("loss_maximum", auction.loss_maximum_q32, 0, Q32_ONE / 2)?;
         for fees in &self.fees {
             within("maker", fees.maker_q32, 0, Q32_ONE / 10)?;
             within("taker", fees.taker_q32, 0, Q32_ONE / 10)?;
@@ -138,6 +141,8 @@ impl ExchangeParameters {
             insurance_share_q32: auction.insurance_share_q32,
             dust_value: auction.dust_value,
             observation_gap_max_s: auction.observation_gap_max_s,
+            insurance_floor: auction.insurance_floor,
+            loss_maximum_q32: auction.loss_maximum_q32,
             ..LiquidationParameters::default()
         };
         exchange.fees = self.fees.map(|fees| FeeRates {
@@ -171,6 +176,8 @@ impl From<&Exchange> for ExchangeParameters {
                 insurance_share_q32: auction.insurance_share_q32,
                 dust_value: auction.dust_value,
                 observation_gap_max_s: auction.observation_gap_max_s,
+                insurance_floor: auction.insurance_floor,
+                loss_maximum_q32: auction.loss_maximum_q32,
             },
             fees: exchange.fees.map(|fees| FeeArgs {
                 maker_q32: fees.maker_q32,

@@ -12,6 +12,7 @@ mod mint;
 mod set_pause;
 mod update_asset;
 mod withdraw_fees;
+mod withdraw_insurance;
 
 pub use add_asset::*;
 pub use add_market::*;
@@ -23,3 +24,4 @@ pub use init_exchange::*;
 pub use set_pause::*;
 pub use update_asset::*;
 pub use withdraw_fees::*;
+pub use withdraw_insurance::*;

@@ -1,6 +1,6 @@
 use crate::error::{BallastError, Coded};
 use crate::events::PnlSettled;
-use crate::instructions::{require_accrued, require_not_paused};
+use crate::instructions::{require_accrued, require_not_paused, settle_funding};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
 use ballast_state::health::View;
@@ -41,8 +41,8 @@ impl SettlePnl<'_> {
         let before = *account
             .position(&market.terms)
             .ok_or(BallastError::PositionNotFound)?;
-        let mut position = view.with_funding(&before).coded()?;
-        let funding = position.quote.saturating_sub(before.quote);
+        let mut position = before;
+        let funding = settle_funding(&view, &mut position)?;
         let profit = profit(&view, &position)?;
         require_neq!(profit, 0, BallastError::NothingToSettle);
         let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;

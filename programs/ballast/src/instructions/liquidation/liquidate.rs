@@ -1,4 +1,5 @@
 use super::end_if_recovered;
+use super::insurance::{fund_cash, is_exhausted};
 use super::slice::{Netting, Slice, in_whole_lots_q32};
 use crate::error::{BallastError, Coded};
 use crate::events::Liquidated;
@@ -218,9 +219,8 @@ fn agree(
     let mut fraction_q32 = needed.min(args.fraction_max_q32);
     if price < 0 {
         let cost = price.unsigned_abs();
-        // A rest that pays for less than a dust account would only move rounding errors about.
-        let least = cost.min(parameters.dust_value.max(1));
-        require_gte!(available, least, BallastError::InsuranceFundEmpty);
+        let exhausted = is_exhausted(view, available, cost);
+        require!(!exhausted, BallastError::InsuranceFundEmpty);
         let affordable = (u128::from(available) << 32) / u128::from(cost);
         fraction_q32 = fraction_q32.min(u64::try_from(affordable).unwrap_or(u64::MAX));
         require_gt!(fraction_q32, 0, BallastError::InsuranceFundEmpty);
@@ -249,11 +249,6 @@ fn rounding_allowance(view: &View, account: &MarginAccount) -> Result<i64> {
     }
     let positions = account.positions.iter().filter(|slot| !slot.is_free());
     Ok(allowance.saturating_add(ENTRY * positions.count() as i64))
-}
-
-fn fund_cash(view: &View, fund: &MarginAccount) -> Result<u64> {
-    let indexes = view.board.indexes(QUOTE_ASSET).coded()?;
-    ledger::deposit(fund, QUOTE_ASSET, indexes).coded()
 }
 
 /// Splits the money for a slice worth `value` at marks. Had every part been divisible, `value` would be the fraction of

@@ -2,7 +2,7 @@
 
 use crate::error::{BallastError, Coded};
 use crate::events::{MovedBalance, MovedPosition};
-use crate::instructions::require_accrued;
+use crate::instructions::{part_ceil, require_accrued, settle_funding};
 use anchor_lang::prelude::*;
 use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
@@ -154,14 +154,7 @@ impl Slice {
     ) -> Result<()> {
         let to = liquidator.position_mut(&from.terms).coded()?;
         let before = [*from, *to];
-        let mut funding = [0; 2];
-        if from.terms.is_perpetual() {
-            let index = view.funding_index(from.terms.underlying).coded()?;
-            funding = [
-                from.settle_funding(index).coded()?,
-                to.settle_funding(index).coded()?,
-            ];
-        }
+        let funding = [settle_funding(view, from)?, settle_funding(view, to)?];
         let settled = *from;
         let (lots, quote) = split(from, fraction_q32).ok_or(BallastError::Overflow)?;
         if lots == 0 && quote == 0 {
@@ -175,8 +168,8 @@ impl Slice {
             market.book(&before[0], from).coded()?;
             market.book(&before[1], to).coded()?;
         }
-        let value = part_ceil(lots_value, lots, settled.base_lots)
-            .and_then(|value| value.checked_add(quote))
+        let value = part_ceil(lots_value, lots, settled.base_lots)?
+            .checked_add(quote)
             .ok_or(BallastError::Overflow)?;
         self.value = self
             .value
@@ -196,18 +189,6 @@ impl Slice {
 fn nets(held: &Position, lots: i64, quote: i64) -> bool {
     let opposite = |held: i64, taken: i64| held.signum() == -taken.signum() && taken != 0;
     opposite(held.base_lots, lots) || (!held.terms.is_perpetual() && opposite(held.quote, quote))
-}
-
-/// The part of a position's value that goes with some of its lots, rounded up; 0 without lots.
-fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Option<i64> {
-    if of_lots == 0 {
-        return Some(0);
-    }
-    // Both lots have the same sign.
-    let (lots, of_lots) = (i128::from(lots.abs()), i128::from(of_lots.abs()));
-    let product = i128::from(value) * lots;
-    let ceil = product.div_euclid(of_lots) + i128::from(product.rem_euclid(of_lots) != 0);
-    i64::try_from(ceil).ok()
 }
 
 /// The smallest fraction of at least `fraction_q32` at which every large position moves whole lots. Lots round up, so a position
@@ -285,15 +266,6 @@ mod tests {
             ..Position::default()
         };
         assert_eq!(split(&settled, Q32_ONE / 2), Some((0, -4)));
-    }
-
-    #[test]
-    fn values_are_split_up_in_the_accounts_favour() {
-        assert_eq!(part_ceil(1_000, 3, 10), Some(300));
-        assert_eq!(part_ceil(1_001, 3, 10), Some(301));
-        assert_eq!(part_ceil(-1_001, -3, -10), Some(-300));
-        assert_eq!(part_ceil(7, 0, 0), Some(0));
-        assert_eq!(part_ceil(i64::MIN, 1, 1), Some(i64::MIN));
     }
 
     #[test]

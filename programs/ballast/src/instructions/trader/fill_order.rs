@@ -1,8 +1,8 @@
 use super::matching::{Desk, Fill, require_margin, use_up};
 use super::order::fillable;
 use crate::error::{BallastError, Coded};
-use crate::events::OrderFilled;
-use crate::instructions::{end_if_recovered, require_not_paused};
+use crate::events::{FillerPaid, OrderFilled};
+use crate::instructions::{change_position, end_if_recovered, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::mul_q32_floor;
@@ -79,18 +79,18 @@ impl FillOrder<'_> {
         use_up(&mut maker, resting.id, lots)?;
         use_up(&mut taker, crossing.id, lots)?;
         desk.note_premium(&fill)?;
-        let filler_fee = match &accounts.filler_account {
-            Some(filler) => {
-                let mut filler = filler.load_mut()?;
+        let filler = match &accounts.filler_account {
+            Some(loader) => {
+                let mut filler = loader.load_mut()?;
                 require!(
                     filler.may_trade(&accounts.filler.key()),
                     BallastError::NotOwnerOrDelegate
                 );
-                pay_filler(&mut desk, &mut filler, &fill)?
+                Some(pay_filler(&mut desk, &mut filler, loader.key(), &fill)?)
             }
-            None => 0,
+            None => None,
         };
-        desk.earn(&fill, filler_fee)?;
+        desk.earn(&fill, filler.map_or(0, |filler| filler.fee))?;
 
         let terms = desk.market.terms;
         let mut report = Report::boxed();
@@ -108,21 +108,31 @@ impl FillOrder<'_> {
             (taker_key, crossing.id, taker_funding),
         ];
         emit!(OrderFilled {
-            filler_fee,
+            filler,
             ..fill.event(accounts.market.key(), sides)
         });
         Ok(())
     }
 }
 
-/// Credits the filler in this market and returns the amount.
-fn pay_filler(desk: &mut Desk, filler: &mut MarginAccount, fill: &Fill) -> Result<u64> {
+/// Credits the filler in this market.
+fn pay_filler(
+    desk: &mut Desk,
+    filler: &mut MarginAccount,
+    margin_account: Pubkey,
+    fill: &Fill,
+) -> Result<FillerPaid> {
     let total = fill.maker_fee.checked_add(fill.taker_fee);
     let total = total.and_then(|total| i64::try_from(total).ok());
     let total = total.ok_or(BallastError::Overflow)?;
     let share = mul_q32_floor(total, desk.rates.filler_share_q32.min(Q32_ONE)).coded()?;
-    if share > 0 {
-        desk.change(filler, 0, share)?;
-    }
-    Ok(share.unsigned_abs())
+    let funding = match share {
+        0 => 0,
+        _ => change_position(desk.view, desk.market, filler, 0, share)?,
+    };
+    Ok(FillerPaid {
+        margin_account,
+        fee: share.unsigned_abs(),
+        funding,
+    })
 }

@@ -3,6 +3,7 @@
 use super::order::{fillable, require_open, require_surface, require_within_band};
 use crate::error::{BallastError, Coded};
 use crate::events::OrderFilled;
+use crate::instructions::change_position;
 use anchor_lang::prelude::*;
 use ballast_risk::funding::premium_q32;
 use ballast_risk::numbers::{mul_q32_ceil, value_ceil};
@@ -15,8 +16,6 @@ pub(super) struct Desk<'a> {
     pub view: &'a View<'a>,
     pub market: &'a mut Market,
     pub rates: &'a FeeRates,
-    /// Up to which funding is settled before a position changes; 0 for what has none.
-    funding_index: I80F48,
 }
 
 /// What is traded.
@@ -31,18 +30,11 @@ pub(super) struct Fill {
 
 impl<'a> Desk<'a> {
     pub fn new(view: &'a View<'a>, market: &'a mut Market) -> Result<Self> {
-        let terms = &market.terms;
-        let rates = &view.exchange.fees[terms.kind().coded()? as usize];
-        let funding_index = if terms.is_perpetual() {
-            view.funding_index(terms.underlying).coded()?
-        } else {
-            I80F48::ZERO
-        };
+        let rates = &view.exchange.fees[market.terms.kind().coded()? as usize];
         Ok(Self {
             view,
             market,
             rates,
-            funding_index,
         })
     }
 
@@ -138,17 +130,7 @@ impl<'a> Desk<'a> {
         let value = if lots > 0 { -fill.quote } else { fill.quote };
         let fee = i64::try_from(fee).map_err(|_| BallastError::Overflow)?;
         let quote = value.checked_sub(fee).ok_or(BallastError::Overflow)?;
-        self.change(account, lots, quote)
-    }
-
-    /// Changes a position, its funding settled first and returned.
-    pub fn change(&mut self, account: &mut MarginAccount, lots: i64, quote: i64) -> Result<i64> {
-        let position = account.position_mut(&self.market.terms).coded()?;
-        let before = *position;
-        let funding = position.settle_funding(self.funding_index).coded()?;
-        position.change(lots, quote).coded()?;
-        self.market.book(&before, position).coded()?;
-        Ok(funding)
+        change_position(self.view, self.market, account, lots, quote)
     }
 
     /// Lets a fill move the premium from which funding is worked out. Without a fresh price it says nothing.
@@ -202,9 +184,9 @@ impl Fill {
             lots: self.lots.unsigned_abs(),
             maker_fee: self.maker_fee,
             taker_fee: self.taker_fee,
-            filler_fee: 0,
             maker_funding: maker.2,
             taker_funding: taker.2,
+            filler: None,
         }
     }
 }

@@ -7,6 +7,9 @@ use anchor_lang::prelude::*;
 use ballast_state::health::{Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Market, Order, Pausable};
 
+/// Most orders of makers in one transaction: what the VM's memory has room for, whatever becomes of each.
+pub const MAKERS_MAX: usize = 16;
+
 #[derive(Accounts)]
 pub struct PlaceAndFill<'info> {
     #[account(has_one = board @ BallastError::WrongBoard)]
@@ -43,6 +46,11 @@ impl<'info> PlaceAndFill<'info> {
         require!(
             args.order_type != OrderType::PostOnly,
             BallastError::PostOnlyWouldTake
+        );
+        require_gte!(
+            MAKERS_MAX,
+            maker_orders.len(),
+            BallastError::MakersDoNotMatch
         );
         require_eq!(
             maker_orders.len(),

@@ -1,0 +1,61 @@
+//! Changes of positions, which a market's totals must follow.
+
+use crate::error::{BallastError, Coded};
+use anchor_lang::prelude::*;
+use ballast_state::health::View;
+use ballast_state::{MarginAccount, Market, Position};
+
+/// Brings the funding of a perpetual's position up to now into its quote and returns what was received (positive) or paid. Must stand
+/// before every change of lots.
+pub(super) fn settle_funding(view: &View, position: &mut Position) -> Result<i64> {
+    if !position.terms.is_perpetual() {
+        return Ok(0);
+    }
+    let index = view.funding_index(position.terms.underlying).coded()?;
+    position.settle_funding(index).coded()
+}
+
+/// Changes an account's position in a market, its funding settled first and returned.
+pub(super) fn change_position(
+    view: &View,
+    market: &mut Market,
+    account: &mut MarginAccount,
+    lots: i64,
+    quote: i64,
+) -> Result<i64> {
+    let position = account.position_mut(&market.terms).coded()?;
+    let before = *position;
+    let funding = settle_funding(view, position)?;
+    position.change(lots, quote).coded()?;
+    market.book(&before, position).coded()?;
+    Ok(funding)
+}
+
+/// The part of a position's value that goes with some of its lots, rounded up; 0 without lots. Both lots have the same sign.
+pub(super) fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64> {
+    if of_lots == 0 {
+        return Ok(0);
+    }
+    let (lots, of_lots) = (
+        i128::from(lots.unsigned_abs()),
+        i128::from(of_lots.unsigned_abs()),
+    );
+    let product = i128::from(value) * lots;
+    let ceil = product.div_euclid(of_lots) + i128::from(product.rem_euclid(of_lots) != 0);
+    i64::try_from(ceil).map_err(|_| BallastError::Overflow.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_split_up_in_the_accounts_favour() {
+        let part = |value, lots, of_lots| part_ceil(value, lots, of_lots).unwrap();
+        assert_eq!(part(1_000, 3, 10), 300);
+        assert_eq!(part(1_001, 3, 10), 301);
+        assert_eq!(part(-1_001, -3, -10), -300);
+        assert_eq!(part(7, 0, 0), 0);
+        assert_eq!(part(i64::MIN, 1, 1), i64::MIN);
+    }
+}
