@@ -7,6 +7,7 @@ use super::scene::{
 };
 use anchor_lang::prelude::Clock;
 use ballast::error::BallastError;
+use ballast_client::args::MAKERS_MAX;
 use ballast_client::args::OrderArgs;
 use ballast_client::instructions;
 use ballast_client::state::{Board, MarginAccount, Order, Side};
@@ -324,17 +325,21 @@ fn a_sweep_ends_the_liquidation_of_whoever_recovers_in_it() {
 }
 
 #[test]
-fn as_many_makers_as_a_transaction_holds() {
+fn as_many_makers_as_one_instruction_takes() {
     let mut stage = Stage::steady();
     let taker = stage.trader(100, 1_000_000.0);
-    let owners: Vec<_> = (1..20)
+    let owners: Vec<_> = (1..=MAKERS_MAX as u8)
         .map(|number| stage.trader(number, 1_000.0))
         .collect();
     let makers: Vec<_> = owners
         .iter()
         .map(|owner| rest(&mut stage, owner, ask(MARK, 10)))
         .collect();
-    let events = taken(&mut stage, &taker, bid(MARK, 200), &makers);
+    let mut too_many = makers.clone();
+    too_many.push(makers[0]);
+    let sweep = take(&stage, &taker, bid(MARK, 170), &too_many);
+    stage.refused(&[sweep], &[&taker], BallastError::MakersDoNotMatch);
+    let events = taken(&mut stage, &taker, bid(MARK, 170), &makers);
     let whole = |maker: &_| filled(&stage, *maker, MARK, 10);
     assert_eq!(steps(&events), makers.iter().map(whole).collect::<Vec<_>>());
     assert_eq!(placed(&events)[0].lots, 10);
