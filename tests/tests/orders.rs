@@ -421,21 +421,23 @@ fn a_market_takes_the_orders_of_its_status() {
     let owner = long(&mut stage, 50_000.0);
     let market = stage.market(SOL);
     let orders = [bid(CLOSING), ask(CLOSING), reduce_only(ask(CLOSING))];
+    let (inactive, expired) = (BallastError::MarketNotActive, BallastError::MarketExpired);
     // Active, reduce-only, settling, closed, and a byte that no status has.
-    for (status, taken) in [
-        (0, [true, true, true]),
-        (1, [false, false, true]),
-        (2, [false; 3]),
-        (3, [false; 3]),
-        (9, [false; 3]),
+    for (status, outcomes) in [
+        (0, [Ok(()); 3]),
+        (1, [Err(inactive), Err(inactive), Ok(())]),
+        (2, [Err(expired); 3]),
+        (3, [Err(expired); 3]),
+        (9, [Err(expired); 3]),
     ] {
         stage.patch::<Market>(&market, |market| market.status = status);
-        for (args, taken) in orders.into_iter().zip(taken) {
+        for (args, outcome) in orders.into_iter().zip(outcomes) {
             let place = stage.place(&owner, SOL, args);
-            if taken {
-                stage.simulate(&[place], &[&owner]).unwrap();
-            } else {
-                stage.refused(&[place], &[&owner], BallastError::MarketNotActive);
+            match outcome {
+                Ok(()) => {
+                    stage.simulate(&[place], &[&owner]).unwrap();
+                }
+                Err(error) => stage.refused(&[place], &[&owner], error),
             }
         }
     }

@@ -192,6 +192,48 @@ fn longs_that_are_not_settled_keep_a_market_open() {
 }
 
 #[test]
+fn shorts_that_are_not_settled_keep_a_market_open() {
+    let mut scene = Scene::new();
+    let [long, short, loser, winner] = [0, 1, 2, 3];
+    scene.buy(long, short, 1_000, 4.0);
+    // What one loses before the expiry is the other's gain, but for fees.
+    scene.buy(loser, winner, 1_000, 9.0);
+    scene.buy(winner, loser, 1_000, 1.0);
+    let paid = -scene.pnl(loser) as u64;
+    let fees = scene.collect();
+    assert!(fees > 0);
+    let taken = scene.pnl(winner) as u64;
+    assert_eq!(taken, paid - fees);
+    // What is left to the winner is as much as the fees of the other two.
+    let rest = scene.quote(winner);
+    assert!(rest > 0);
+
+    scene.expire_at(230.0);
+    scene.cash(long);
+    // Nothing but the short's lots says that somebody owes: its quote is the premium that it has received.
+    let now = market(&scene.stage, &scene.call);
+    assert_eq!(
+        (now.open_interest_lots, now.short_interest_lots, now.debts),
+        (0, 1_000, 0)
+    );
+    assert_eq!((now.settlement_pool, now.fees), (0, 0));
+    assert!(scene.quote(long) > 0 && scene.quote(short) > 0);
+    scene.not_empty();
+    scene.cash(short);
+    assert_eq!(market(&scene.stage, &scene.call).short_interest_lots, 0);
+    assert!(scene.quote(short) < 0);
+    scene.not_empty();
+    let [owed, won] = [short, long].map(|owner| scene.quote(owner));
+    assert_eq!(owed + won + rest, 0);
+    assert_eq!(scene.pnl(short), owed);
+    scene.not_empty();
+    assert_eq!(scene.pnl(long), won);
+    scene.not_empty();
+    assert_eq!(scene.pnl(winner), rest);
+    assert_eq!(scene.closes(), 0);
+}
+
+#[test]
 fn a_loss_of_a_closed_position_keeps_a_market_open() {
     let mut scene = Scene::new();
     // One loses 800 dollars and pays, another loses 8 and does not.

@@ -1,8 +1,6 @@
 //! Trading fees on their way from a market's pool to the bank and out of it.
 
-use crate::scene::{
-    buy, check_books, crank, event, maker_fee, market, pnl, refused, taker_fee, units,
-};
+use crate::scene::{buy, crank, event, maker_fee, market, pnl, refused, taker_fee, units};
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast::events::{FeesCollected, FeesWithdrawn};
@@ -33,7 +31,7 @@ pub fn withdraw_fees(stage: &mut Stage) -> u64 {
         u64::MAX,
     );
     let done = stage.world.send(&[withdraw], &[&admin]).unwrap();
-    check_books(stage);
+    stage.check_books();
     let amount = event::<FeesWithdrawn>(&done).amount;
     assert_eq!(World::token_address(&admin.pubkey(), &usdc), destination);
     assert_eq!(stage.world.tokens(&destination) - before, amount);

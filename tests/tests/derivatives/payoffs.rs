@@ -80,7 +80,7 @@ fn lots_become_quote_at_their_payoff_exactly() {
         traded.buy(&call, 1_313, 4.0);
         traded.buy(&put, 999, 11.0);
         let price = traded.expire_at(dollars);
-        assert_eq!(price, units(dollars) - 1);
+        assert_eq!(price, units(dollars));
         // What a lot is worth, in the words of its kind.
         let payoffs = [
             (future, price),

@@ -5,10 +5,10 @@ use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::{AnchorDeserialize, Discriminator};
 use ballast::events::{OrderFilled, PnlSettled, PositionSettled, SettlementFinalized};
 use ballast_client::state::{
-    Exchange, Market, MarketKind, MarketStatus, MarketTerms, Pausable, Position, Side, Underlying,
+    Exchange, Market, MarketKind, MarketTerms, Pausable, Position, Side, Underlying,
 };
 use ballast_client::{events, instructions};
-use ballast_sim::{CodedError, Refusal, Venue, conservation};
+use ballast_sim::{CodedError, Refusal, Venue};
 use ballast_tests::{START, Stage};
 use litesvm::types::TransactionMetadata;
 use solana_keypair::Keypair;
@@ -47,37 +47,6 @@ pub fn event<T: AnchorDeserialize + Discriminator>(done: &TransactionMetadata) -
     event
 }
 
-/// Asserts that all books balance. In a market that has its settlement price the lots that are settled already are no lots any more but quote
-/// at their payoff, so the rest need not sum to 0; with them at their payoff the quotes and the fees still are the pool.
-#[track_caller]
-pub fn check_books(stage: &Stage) {
-    let (world, venue) = (&stage.world, &stage.venue);
-    let mut found = conservation::violations(world, venue).unwrap();
-    let accounts = conservation::margin_accounts(world, venue);
-    for market in conservation::markets(world, venue) {
-        if market.status != MarketStatus::Closed as u8 {
-            continue;
-        }
-        let payoff = i128::from(market.terms.payoff(market.settlement_price).unwrap());
-        let (mut owed, mut long, mut debts) = (i128::from(market.fees), 0, 0);
-        for account in &accounts {
-            if let Some(position) = account.position(&market.terms) {
-                owed += i128::from(position.quote) + i128::from(position.base_lots) * payoff;
-                long += position.base_lots.max(0);
-                debts -= position.quote.min(0);
-            }
-        }
-        assert_eq!(owed, i128::from(market.settlement_pool));
-        assert_eq!(
-            (long as u64, debts as u64),
-            (market.open_interest_lots, market.debts)
-        );
-        let name = format!("{:?}: ", market.terms);
-        found.retain(|line| !line.starts_with(&name));
-    }
-    assert!(found.is_empty(), "{found:?}");
-}
-
 /// Sends instructions that anyone may send, and checks the books.
 #[track_caller]
 pub fn crank(stage: &mut Stage, instruction: Instruction) -> TransactionMetadata {
@@ -90,7 +59,7 @@ pub fn try_crank(
     instruction: Instruction,
 ) -> Result<TransactionMetadata, Refusal> {
     let done = stage.world.send(&[instruction], &[]);
-    check_books(stage);
+    stage.check_books();
     done
 }
 
@@ -103,7 +72,7 @@ pub fn refused(stage: &mut Stage, instruction: Instruction, error: impl CodedErr
 /// Lists a future or an off-grid option as the admin, or a series on the grid as anyone.
 pub fn list(stage: &mut Stage, terms: &MarketTerms) {
     stage.venue.list_market(&mut stage.world, terms).unwrap();
-    check_books(stage);
+    stage.check_books();
 }
 
 /// Posts a surface of one volatility and a carry on SOL.
@@ -128,7 +97,7 @@ pub fn buy(
         .venue
         .trade_in(&mut stage.world, seller, buyer, terms, order)
         .unwrap_or_else(|refusal| panic!("{refusal}"));
-    check_books(stage);
+    stage.check_books();
     event(&done)
 }
 

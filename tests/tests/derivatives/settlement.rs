@@ -84,6 +84,27 @@ fn all_kinds_settle_at_the_average_of_the_window() {
     settles(&mut stage, &terms, average, EXPIRY);
 }
 
+#[test]
+fn the_average_is_rounded_to_the_nearest_unit() {
+    // Dollars, and quote units for a lot: 0.3 and 0.7 of a unit over, whole units whose price per lamport the board rounds down, and two prices
+    // of 900 seconds each whose middle is 0.4 and 0.6 of a unit over.
+    let cases = [
+        (200.00003, 200.00003, 2_000_000),
+        (200.00007, 200.00007, 2_000_001),
+        (199.99, 199.99, 1_999_900),
+        (187.31, 187.31, 1_873_100),
+        (200.00003, 200.00005, 2_000_000),
+        (200.00005, 200.00007, 2_000_001),
+    ];
+    for (first, second, expected) in cases {
+        let (mut stage, terms, mut window) = scene();
+        window.publish_every(&mut stage, EXPIRY, (1_800, 1_000), 100, first);
+        window.publish_every(&mut stage, EXPIRY, (900, 0), 100, second);
+        assert_eq!(window.average(EXPIRY), (expected, 1_800));
+        settles(&mut stage, &terms, expected, EXPIRY);
+    }
+}
+
 /// Before the expiry there is nothing to settle, at it the average is not certain.
 fn not_ready_before(stage: &mut Stage, terms: &MarketTerms) {
     let now = stage.world.now();
@@ -130,7 +151,7 @@ fn without_a_later_price_the_average_is_certain_when_the_last_one_has_aged() {
     }
     stage.world.set_time(EXPIRY + 121);
     let (average, seconds) = window.average(EXPIRY);
-    assert_eq!((average, seconds), (1_999_999, 1_800));
+    assert_eq!((average, seconds), (2_000_000, 1_800));
     settles(&mut stage, &terms, average, EXPIRY);
 }
 

@@ -1,7 +1,7 @@
 //! A surface that nobody posts any more: margin falls back on the realised volatility, and no option is opened.
 
 use crate::payoffs::Traded;
-use crate::scene::{buy, check_books, dated, list, patch_underlying, post, refused, units};
+use crate::scene::{buy, dated, list, patch_underlying, post, refused, units};
 use ballast::error::BallastError;
 use ballast_client::args::FillArgs;
 use ballast_client::instructions;
@@ -46,7 +46,7 @@ impl Scene {
         stage.patch::<Board>(&board, |board| {
             board.underlyings[0].volatility_q32 = q32(realised);
         });
-        check_books(stage);
+        stage.check_books();
     }
 
     fn report(&self, owner: &Keypair) -> Box<Report> {
@@ -203,7 +203,7 @@ fn no_option_is_opened_on_a_stale_surface() {
     let stage = &mut scene.traded.stage;
     post(stage, 0.8, 0.0);
     stage.world.send(&[fill], &[]).unwrap();
-    check_books(stage);
+    stage.check_books();
 }
 
 #[test]

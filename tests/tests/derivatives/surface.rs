@@ -1,6 +1,6 @@
 //! The volatility surface: who posts it, how often, and within which bounds.
 
-use crate::scene::{check_books, event, patch_underlying, pause};
+use crate::scene::{event, patch_underlying, pause};
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -68,7 +68,7 @@ impl Scene {
         let post = self.post(args);
         let done = self.stage.world.send(&[post], &[&self.poster]);
         let done = done.unwrap_or_else(|refusal| panic!("{args:?}: {refusal}"));
-        check_books(&self.stage);
+        self.stage.check_books();
         let posted: SurfacePosted = event(&done);
         assert_eq!(posted.surface, args);
         assert_eq!(posted.exchange, self.stage.venue.addresses.exchange);

@@ -1,18 +1,19 @@
 //! A settlement window's average, counted second by second.
 
-use crate::scene::{EXPIRY, LOT_SIZE};
+use crate::scene::EXPIRY;
 use ballast_tests::{SOL, Stage};
 
 /// How long a price counts, seconds, and how long the window is.
 const FRESH_S: i64 = 120;
 const WINDOW_S: i64 = 1_800;
+/// 10^-8 dollars for a SOL in a quote unit for a lot of 0.01.
+const MANTISSA_PER_UNIT: i128 = 10_000;
 
 /// A price of SOL as it was published.
 struct Published {
     at: i64,
-    dollars: f64,
-    /// What the board made of it, bits of 2^-48 quote units per lamport.
-    bits: i128,
+    /// In the oracle's units, 10^-8 dollars.
+    mantissa: i128,
     certain: bool,
 }
 
@@ -30,10 +31,13 @@ impl Window {
         stage.check_books();
         let entry = stage.venue.board(&stage.world).unwrap().prices[SOL];
         assert_eq!(entry.publish_time, at);
+        let mantissa = (dollars * 1e8).round() as i128;
+        // Quote units per lamport, rounded down.
+        let bits = (mantissa << 48) / 10i128.pow(11);
+        assert_eq!(entry.price.get().to_bits(), bits);
         self.0.push(Published {
             at,
-            dollars,
-            bits: entry.price.get().to_bits(),
+            mantissa,
             certain: stage.venue.config.confidence < 0.02,
         });
     }
@@ -70,19 +74,20 @@ impl Window {
         (last.certain && second < last.at + FRESH_S).then_some(last)
     }
 
-    /// The average over the window before an expiry, quote units per lot, rounded down, and how many seconds it covers.
+    /// The average over the window before an expiry, quote units per lot, and how many seconds it covers. It is exact, and rounded to the
+    /// nearest unit only in the end.
     pub fn average(&self, expiry: i64) -> (u64, i64) {
         let counted = (expiry - WINDOW_S..expiry).filter_map(|second| self.in_second(second));
-        let (mut sum, mut dollars, mut seconds) = (0, 0.0, 0);
+        let (mut sum, mut seconds) = (0, 0);
         for price in counted {
-            sum += price.bits;
-            dollars += price.dollars;
+            sum += price.mantissa;
             seconds += 1;
         }
-        let average = ((sum * LOT_SIZE) / (i128::from(seconds) << 48)) as u64;
-        // The board's price is rounded down as well, so that whole units may become one less.
-        let exact = dollars / seconds as f64 * 10_000.0;
-        assert!((exact - 1.001..exact + 0.001).contains(&(average as f64)));
-        (average, seconds)
+        let divisor = i128::from(seconds) * MANTISSA_PER_UNIT;
+        let (whole, rest) = (sum / divisor, sum % divisor);
+        // What the board cannot tell from the middle between two units would be no test.
+        assert!((2 * rest - divisor).abs() > divisor / 1_000_000);
+        let average = whole + i128::from(2 * rest > divisor);
+        (average as u64, seconds)
     }
 }

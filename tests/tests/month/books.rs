@@ -19,10 +19,19 @@ pub struct History {
     pub rates: Vec<(i64, f64, f64)>,
 }
 
+/// A price in the oracle's units, 10^-8 dollars.
+fn mantissa(dollars: f64) -> i128 {
+    (dollars * 1e8).round() as i128
+}
+
+/// How many of the oracle's units for a token are one quote unit for a native unit.
+fn mantissa_per_unit(spec: &AssetSpec) -> i128 {
+    10i128.pow(u32::from(spec.decimals) + 2)
+}
+
 /// A price per native unit as the board has it: in 2^-48 quote units, rounded down.
 pub fn price_bits(spec: &AssetSpec, dollars: f64) -> i128 {
-    let mantissa = (dollars * 1e8).round() as i128;
-    (mantissa << 48) / 10i128.pow(u32::from(spec.decimals) + 2)
+    (mantissa(dollars) << 48) / mantissa_per_unit(spec)
 }
 
 /// The fee on a trade: of options a part of the underlying's value, at most a part of the premium.
@@ -66,7 +75,7 @@ pub fn payoff(terms: &MarketTerms, settled: i64) -> i64 {
 }
 
 impl History {
-    /// The average over an expiry's window, quote units per lot, rounded down, and how many seconds it covers.
+    /// The average over an expiry's window, quote units per lot, exact and then rounded to the nearest, and how many seconds it covers.
     pub fn settlement(&self, spec: &AssetSpec, asset: usize, expiry: i64) -> (i64, i64) {
         let (mut sum, mut seconds) = (0, 0);
         for (index, (time, prices)) in self.prices.iter().enumerate() {
@@ -74,12 +83,16 @@ impl History {
             let from = (*time).max(expiry - WINDOW_S);
             let until = next.min(expiry).min(time + FRESH_S);
             if until > from {
-                sum += price_bits(spec, prices[asset]) * i128::from(until - from);
+                sum +=
+                    mantissa(prices[asset]) * i128::from(spec.lot_size) * i128::from(until - from);
                 seconds += until - from;
             }
         }
-        let per_lot = sum / i128::from(seconds) * i128::from(spec.lot_size);
-        ((per_lot >> 48) as i64, seconds)
+        let divisor = mantissa_per_unit(spec) * i128::from(seconds);
+        let (whole, rest) = (sum / divisor, sum % divisor);
+        // The board's prices are rounded down, which must not matter.
+        assert!((2 * rest - divisor).abs() > divisor / 1_000_000);
+        ((whole + i128::from(2 * rest > divisor)) as i64, seconds)
     }
 
     /// Quote units that one long lot has paid in funding up to a time.

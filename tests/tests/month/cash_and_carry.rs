@@ -36,5 +36,5 @@ fn a_future_against_spot_earns_the_basis_with_hardly_any_margin() {
     let with_spot = profit + 2_000.0 * (settled - spot);
     let basis = 2_000.0 * (sold - spot);
     println!("    basis {basis:.2}, earned with the spot {with_spot:.2}");
-    assert!((with_spot - (basis - fees)).abs() < 0.21);
+    assert!((with_spot - (basis - fees)).abs() < 5e-7);
 }
