@@ -57,10 +57,9 @@ fn check_market(
     found: &mut Vec<String>,
 ) -> Result<()> {
     let terms = &market.terms;
-    let name = match terms.kind()? {
-        MarketKind::Perpetual => venue.config.assets[usize::from(terms.underlying) + 1]
-            .name
-            .to_owned(),
+    let asset = venue.config.assets.get(usize::from(terms.underlying) + 1);
+    let name = match (terms.kind()?, asset) {
+        (MarketKind::Perpetual, Some(asset)) => asset.name.to_owned(),
         _ => format!("{terms:?}"),
     };
     let (exchange, board) = (venue.exchange(world)?, venue.board(world)?);

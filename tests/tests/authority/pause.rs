@@ -9,11 +9,13 @@ use ballast::events::PauseSet;
 use ballast_client::args::{LiquidateArgs, OrderArgs, OrderFilter, SurfaceArgs};
 use ballast_client::instructions;
 use ballast_client::state::{
-    Exchange, MarketKind, MarketTerms, PAUSABLE_ALL, Pausable, Side, TENORS, next_expiry,
+    Bank, Exchange, MarginAccount, MarketKind, MarketTerms, PAUSABLE_ALL, Pausable, Side, TENORS,
+    next_expiry,
 };
 use ballast_risk::Q32_ONE;
 use ballast_sim::Venue;
 use ballast_tests::{ETH, SOL, Stage, unsigned};
+use fixed::types::I80F48;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use solana_keypair::Keypair;
@@ -75,6 +77,28 @@ fn expired_futures(stage: &mut Stage) -> [MarketTerms; 2] {
     futures
 }
 
+/// Two accounts in liquidation that have lost more than they had: one long SOL, one that owes USDC. What they had is written past the program.
+fn insolvent(stage: &mut Stage, maker: &Keypair) -> [Pubkey; 2] {
+    let (long, borrower) = (stage.trader(8, 2_000.0), stage.trader(9, 2_000.0));
+    stage
+        .trade(maker, &long, SOL, Side::Bid, 70.0, 188.0)
+        .unwrap();
+    let accounts = [&long, &borrower].map(|key| stage.account(key));
+    let bank = stage.venue.addresses.bank(&stage.venue.mints[USDC]);
+    let debt = I80F48::from_num(3_000_000_000i64);
+    for account in &accounts {
+        stage.patch::<MarginAccount>(account, |account| {
+            account.balances[0].shares.set(-debt);
+        });
+    }
+    stage.patch::<Bank>(&bank, |bank| bank.borrow_shares.set(debt * 2));
+    for account in &accounts {
+        let start = instructions::start_liquidation(&stage.venue.addresses, account);
+        stage.world.send(&[start], &[]).unwrap();
+    }
+    accounts
+}
+
 /// A stage on which everything that can be paused is possible now, and so is what can not be.
 fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
     let mut stage = Stage::steady();
@@ -96,6 +120,7 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
     let start = |account: &Pubkey| instructions::start_liquidation(&addresses, account);
     let flag = start(&stage.account(&fallen));
     stage.world.send(&[flag], &[]).unwrap();
+    let ruined = insolvent(&mut stage, &maker);
     let bid = Venue::limit(Side::Bid, stage.venue.price_per_lot(SOL, 188.0), 10);
     let ask = Venue::limit(Side::Ask, bid.price, 10);
     let now = stage.world.now();
@@ -229,6 +254,22 @@ fn everything() -> (Scene, Vec<(Pausable, Act)>, Vec<Act>) {
                 &addresses,
                 &futures[0],
                 &stage.account(&Stage::key(6)),
+            )),
+        ),
+        (
+            Pausable::AutoDeleverage,
+            by_anyone(instructions::auto_deleverage(
+                &addresses,
+                &Venue::perpetual(SOL),
+                &ruined[0],
+                &stage.account(&maker),
+                10,
+            )),
+        ),
+        (
+            Pausable::ResolveBankruptcy,
+            by_anyone(instructions::resolve_bankruptcy(
+                &addresses, &usdc, &ruined[1],
             )),
         ),
     ];

@@ -17,7 +17,8 @@ use std::fs;
 
 /// A row for every instruction of the interface that clients use.
 pub fn rows() -> Vec<Row> {
-    let costs = every_instruction();
+    let mut costs = every_instruction();
+    costs.extend(a_bankruptcy());
     let row = |name: String| {
         let ceiling = CEILINGS.iter().find(|(known, _)| *known == name);
         let (_, ceiling) = ceiling.unwrap_or_else(|| panic!("{name} has no ceiling"));
@@ -96,6 +97,46 @@ fn trade_an_option_until_it_is_gone(stage: &mut Stage) {
     let collect = instructions::collect_fees(&addresses, &terms, &usdc);
     let close = instructions::close_market(&addresses, &terms, &payer, &usdc);
     stage.world.send(&[collect, close], &[]).unwrap();
+}
+
+/// What is behind the insurance fund: a position closed against a profit, a loan written off; then the fund is filled and emptied.
+fn a_bankruptcy() -> BTreeMap<String, u64> {
+    let mut stage = Stage::with_interest(VenueConfig::default());
+    let (long, short) = (stage.trader(1, 4_500.0), stage.trader(2, 100_000.0));
+    let borrower = stage.trader(3, 1.0);
+    let addresses = stage.venue.addresses;
+    let (admin, usdc) = (stage.venue.admin.insecure_clone(), stage.venue.mints[0]);
+    stage.fund(&borrower, ETH, 1.0);
+    let borrow = stage.withdraw(&borrower, 0, 2_500_000_000, true);
+    stage.mint(&borrower, 0, 0);
+    stage.world.send(&[borrow], &[&borrower]).unwrap();
+    stage
+        .trade(&short, &long, SOL, Side::Bid, 100.0, 200.0)
+        .unwrap();
+    stage.set_price(SOL, 150.0);
+    stage.set_price(ETH, 2_000.0);
+    let accounts = [&long, &borrower].map(|key| stage.account(key));
+    for account in &accounts {
+        let start = instructions::start_liquidation(&addresses, account);
+        stage.world.send(&[start], &[]).unwrap();
+    }
+    let against = stage.account(&short);
+    let perpetual = Venue::perpetual(SOL);
+    let deleverage =
+        instructions::auto_deleverage(&addresses, &perpetual, &accounts[0], &against, u64::MAX);
+    let resolve = instructions::resolve_bankruptcy(&addresses, &usdc, &accounts[1]);
+    stage.world.send(&[deleverage, resolve], &[]).unwrap();
+    stage.insure(1_000.0);
+    let wallet = stage.mint(&admin, 0, 0);
+    let key = admin.pubkey();
+    let take = instructions::withdraw_insurance(&addresses, &key, &usdc, &wallet, 1_000_000);
+    let cranks = [stage.accrue(0), take];
+    stage.world.send(&cranks, &[&admin]).unwrap();
+    stage.check_books();
+    ["AutoDeleverage", "ResolveBankruptcy", "WithdrawInsurance"]
+        .into_iter()
+        .map(|name| (snake_case(name), stage.world.compute_units[name][0]))
+        .collect()
 }
 
 /// Every instruction of the program once or more: the most each has taken.
@@ -231,7 +272,7 @@ fn instruction_names() -> Vec<String> {
 }
 
 /// Ceilings of whole instructions, each beside what it takes. Where an account is created the search for its bump varies.
-const CEILINGS: [(&str, u64); 38] = [
+const CEILINGS: [(&str, u64); 41] = [
     ("init_exchange", 26_000),      // 10,991
     ("add_asset", 46_500),          // 27,541
     ("add_underlying", 5_000),      // 3,994
@@ -270,4 +311,7 @@ const CEILINGS: [(&str, u64); 38] = [
     ("close_market", 3_000),        // 2,384
     ("cancel_all", 2_000),          // 1,475
     ("place_and_fill", 43_000),     // 34,233
+    ("auto_deleverage", 17_500),    // 13,970
+    ("resolve_bankruptcy", 17_000), // 13,316
+    ("withdraw_insurance", 12_500), // 9,728
 ];

@@ -53,13 +53,13 @@ fn list_underlyings(stage: &mut Stage, count: u8) {
     }
 }
 
-/// Lists further tokens priced as SOL and puts some of each into an account, until all its slots are in use.
-fn fill_balances(stage: &mut Stage, owner: &Keypair) {
+/// Lists further tokens priced as SOL and puts some of each into an account, until it has `count` balances with the quote asset's.
+fn fill_balances(stage: &mut Stage, owner: &Keypair, count: usize) {
     let addresses = stage.venue.addresses;
     let admin = stage.venue.admin.insecure_clone();
     let payer = stage.world.payer.pubkey();
     let mut mints = stage.venue.mints.clone();
-    for number in mints.len()..16 {
+    for number in mints.len()..count {
         let mint = Stage::key(100 + number as u8);
         stage.world.create_mint(&mint, 9).unwrap();
         let args = stage.venue.asset_args(SOL, FeedChoice::Existing(SOL as u8));
@@ -226,7 +226,7 @@ fn largest_account() -> Vec<Row> {
         stage.trader(2, 2_500.0),
         stage.trader(3, 10_000_000.0),
     );
-    fill_balances(&mut stage, &taker);
+    fill_balances(&mut stage, &taker, 16);
     let series = series(&stage, POSITIONS_MAX, 3);
     post_surfaces(&mut stage, 3);
     for (index, terms) in series.iter().enumerate() {
@@ -280,25 +280,7 @@ fn largest_account() -> Vec<Row> {
         "StartLiquidation",
         400_000,
     ));
-    let take = LiquidateArgs {
-        fraction_max_q32: Q32_ONE / 2,
-        price_max: i64::MAX,
-    };
-    let usdc = stage.venue.mints[0];
-    let liquidate = instructions::liquidate(
-        &addresses,
-        &usdc,
-        &account,
-        &stage.account(&liquidator),
-        &liquidator.pubkey(),
-        &[],
-        take,
-    );
-    let logs = send(&mut stage, liquidate, &[&liquidator]);
-    let event = decode_all(&logs)
-        .iter()
-        .find_map(|event| event.parse::<Liquidated>())
-        .unwrap();
+    let event = liquidate(&mut stage, &account, &liquidator, Q32_ONE / 2);
     assert_eq!(
         (event.balances.len(), event.positions.len()),
         (16, POSITIONS_MAX)
@@ -346,11 +328,58 @@ fn settle_what_expires(stage: &mut Stage, terms: &MarketTerms, holders: &[&Keypa
     }
 }
 
+/// A slice of an account with eight balances and eight perpetuals.
+fn liquidation_of_eight_and_eight() -> Row {
+    let mut stage = Stage::new();
+    list_underlyings(&mut stage, 8);
+    let (maker, taker) = (stage.trader(1, 1_000_000.0), stage.trader(2, 2_500.0));
+    let liquidator = stage.trader(3, 1_000_000.0);
+    fill_balances(&mut stage, &taker, 8);
+    for underlying in 0..8 {
+        let perpetual = MarketTerms::perpetual(underlying);
+        buy(&mut stage, &maker, &taker, &perpetual, 500);
+    }
+    for asset in 1..4 {
+        let price = stage.prices[asset] * 0.8;
+        stage.set_price(asset, price);
+    }
+    let account = stage.account(&taker);
+    let start = instructions::start_liquidation(&stage.venue.addresses, &account);
+    send(&mut stage, start, &[]);
+    let event = liquidate(&mut stage, &account, &liquidator, Q32_ONE);
+    assert_eq!((event.balances.len(), event.positions.len()), (8, 8));
+    stage.check_books();
+    let name = "liquidate/8_deposits_8_perps";
+    row(&mut stage, name, "Liquidate", 120_000)
+}
+
+/// Takes a slice of a flagged account.
+fn liquidate(stage: &mut Stage, account: &Pubkey, taker: &Keypair, fraction: u64) -> Liquidated {
+    let take = LiquidateArgs {
+        fraction_max_q32: fraction,
+        price_max: i64::MAX,
+    };
+    let liquidate = instructions::liquidate(
+        &stage.venue.addresses,
+        &stage.venue.mints[0],
+        account,
+        &stage.account(taker),
+        &taker.pubkey(),
+        &[],
+        take,
+    );
+    let logs = send(stage, liquidate, &[taker]);
+    let events = decode_all(&logs);
+    let taken = events.iter().find_map(|event| event.parse::<Liquidated>());
+    taken.expect("a slice was taken")
+}
+
 /// Rows of all of them.
 pub fn rows() -> Vec<Row> {
     let mut rows = vec![
         fill_between_eight_perpetuals(),
         fill_between_sixteen_options(),
+        liquidation_of_eight_and_eight(),
     ];
     rows.extend(largest_account());
     rows
