@@ -2,7 +2,9 @@
 
 use crate::scene::{Scene, WHOLE, close};
 use ballast::error::BallastError;
+use ballast_client::instructions;
 use ballast_client::units::from_q32;
+use ballast_sim::Venue;
 use ballast_tests::{SOL, Stage};
 use solana_keypair::Keypair;
 
@@ -136,4 +138,32 @@ fn haircuts_below_zero_do_not_make_an_account_insolvent() {
     assert!(scene.figures(&key).is_above_buffer());
     assert!(scene.equity(&key) > 0);
     scene.stage.check_books();
+}
+
+#[test]
+fn worked_example_of_deleveraging() {
+    let mut scene = Scene::steady();
+    // 4,500 USDC and the fee of 10 for 100 SOL from 200; the dealer is short them.
+    let key = scene.trader(10, 4_510.0, SOL, 100.0);
+    scene.stage.set_price(SOL, 150.0);
+    scene.start(&key);
+    let (account, dealer) = (
+        scene.stage.account(&key),
+        scene.stage.account(&scene.dealer),
+    );
+    close(scene.equity(&key), -500.0, 20.0);
+    let rich = scene.equity(&scene.dealer);
+    let terms = Venue::perpetual(SOL);
+    let addresses = scene.stage.venue.addresses;
+    for lots in [2_500, u64::MAX] {
+        let deleverage = instructions::auto_deleverage(&addresses, &terms, &account, &dealer, lots);
+        scene.stage.world.send(&[deleverage], &[]).unwrap();
+        scene.stage.check_books();
+    }
+    // Sold at 155: 5 a SOL above the mark.
+    close(scene.equity(&key), 0.0, 20.0);
+    close(scene.equity(&scene.dealer) - rich, -500.0, 20.0);
+    assert_eq!(scene.stage.state(&key).lots(&terms), 0);
+    let quote = scene.stage.state(&key).position(&terms).unwrap().quote;
+    close(quote, -20_010.0 + 15_500.0, 20.0);
 }
