@@ -34,8 +34,38 @@ const COSTS: &[(&str, &str)] = &[
         "program/liquidate",
         "a slice of a loan, cash and three perpetuals",
     ),
+    ("program/place_and_fill", "an option, one maker, the rest rests"),
+    ("program/prune_order", "an order that has lapsed"),
     ("program/refresh_prices", "four feeds"),
     ("program/withdraw", "a loan of SOL against cash"),
+    (
+        "fill/8_perps_each",
+        "`fill_order` between two accounts with 8 perpetuals each",
+    ),
+    (
+        "fill/16_options_each",
+        "`fill_order` between two accounts with 16 options each",
+    ),
+    (
+        "fill/largest_account",
+        "`fill_order` between an account with 16 balances, 32 options and 16 orders and one with 32 options",
+    ),
+    (
+        "liquidate/8_deposits_8_perps",
+        "a slice of 8 balances and 8 perpetuals on 8 underlyings",
+    ),
+    (
+        "liquidate/largest_account",
+        "half of 16 balances and 32 options",
+    ),
+    (
+        "start_liquidation/largest_account",
+        "flags it and cancels its 16 orders",
+    ),
+    (
+        "settle_position/largest_account",
+        "one of its options after the expiry",
+    ),
 ];
 
 /// What the rows of criterion measure, and how many of what an iteration is.
@@ -106,7 +136,7 @@ fn page(target: &Path) -> Result<String> {
          Written by `cargo xtask bench`; every figure is measured by it. Compute units are exact and repeatable for one toolchain; times \
          depend on the machine.\n\n\
          ## Compute units on the VM\n\
-         Measured in LiteSVM around the call alone (`tests/tests/compute_units.rs`, which also checks the ceilings in CI).\n\n\
+         Measured in LiteSVM around the call alone (`tests/tests/compute_units`, which also checks the ceilings in CI).\n\n\
          | measured | compute units | ceiling | what |\n| --- | ---: | ---: | --- |\n",
     );
     let costs = rows(&target.join("bench/cu.json"))?;
