@@ -702,7 +702,7 @@ fn a_dated_market_is_listed_at_most_two_years_ahead_and_once() {
 fn the_program_takes_what_the_file_may_say_of_funding_options_and_surfaces() {
     type Bound = (fn(&mut Underlying, f64), f64, f64);
     #[rustfmt::skip]
-    let bounds: [Bound; 23] = [
+    let bounds: [Bound; 24] = [
         (|u, v| u.funding.period_s = v, 3_600.0, 604_800.0),
         (|u, v| u.funding.interval_s = v, 60.0, 28_800.0),
         (|u, v| u.funding.maximum = v, 0.0, 0.1),
@@ -724,6 +724,7 @@ fn the_program_takes_what_the_file_may_say_of_funding_options_and_surfaces() {
         (|u, v| u.surface.interval_s = v, 1.0, 3_600.0),
         (|u, v| u.surface.max_age_s = v, 60.0, 604_800.0),
         (|u, v| u.surface.distance = v, 1.0, 100.0),
+        (|u, v| u.surface.day = v, 0.0, 1.0),
         (|u, v| u.surface.carry_maximum = v, 0.0, 1.0),
         (|u, v| u.surface.stale_multiplier = v, 0.0, 10.0),
     ];

@@ -331,6 +331,7 @@ section! {
     interval_s = interval_s: Seconds(1.0, WEEK_S);
     max_age_s = max_age_s: Seconds(60.0, WEEK_S);
     distance = distance_q32: Times(1.0, 100.0);
+    day = day_q32: Percent(0.0, 1.0);
     carry_maximum = carry_maximum_q32: Percent(0.0, 1.0);
     stale_multiplier = stale_multiplier_q32: Times(0.0, 10.0);
 }

@@ -1,14 +1,41 @@
 //! Price paths: what the market does while the demo runs.
 //!
-//! A path is either read from a file ([`PricePath::from_csv`]) or one of the named histories
-//! ([`PricePath::october_2025`]). USDC is never part of a path: its price is 1.0.
+//! A path is either read from a file ([`PricePath::from_csv`]) or one of the named histories ([`HISTORIES`]).
+//! Where USDC is not part of a path its price is 1.0.
 
 use anyhow::{Context, Result, bail, ensure};
+use std::ops::Range;
 
+mod bleed;
+mod depeg;
+mod gap;
+mod manipulation;
 mod october;
+mod outage;
+mod sketch;
 
-/// Assets a path may have a column for.
+/// Assets a file may have a column for.
 pub const ASSETS: [&str; 3] = ["SOL", "ETH", "BTC"];
+/// The quote asset, of which only the history `depeg` has prices.
+pub const QUOTE: &str = "USDC";
+/// The token that is pushed up in the history `manipulation`; its fair price is its first.
+pub const THIN: &str = "THIN";
+
+/// The named histories, each with what happens in it.
+pub const HISTORIES: [(&str, &str); 6] = [
+    (
+        "october",
+        "the fall of 10 October 2025, reconstructed from its published points",
+    ),
+    ("gap", "SOL and ETH 30% and BTC 25% lower from one price to the next"),
+    ("bleed", "a fall of 33% to 45% in small steps over 36 hours"),
+    ("depeg", "USDC falls to 0.90 US dollars and comes back in part"),
+    (
+        "manipulation",
+        "a thin token is pushed up to ten times its price, and its attacker takes what he can",
+    ),
+    ("outage", "no oracle publishes for 20 minutes of a crash"),
+];
 
 /// Prices over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +49,8 @@ pub struct PricePath {
     pub assets: Vec<String>,
     /// At least two points, times strictly rising.
     pub points: Vec<PricePoint>,
+    /// When the market moves and no oracle publishes, in the points' time.
+    pub outages: Vec<Range<i64>>,
 }
 
 /// The prices of all assets of a path at one time.
@@ -46,7 +75,63 @@ impl PricePath {
             note: october::NOTE.into(),
             assets: ASSETS.map(String::from).to_vec(),
             points: october::points(seed),
+            outages: Vec::new(),
         }
+    }
+
+    /// One of the [`HISTORIES`] by its name. Its noise is the same for the same `seed`.
+    pub fn named(name: &str, seed: u64) -> Option<Self> {
+        let [sol, eth, btc] = ASSETS;
+        let (title, note, assets, points) = match name {
+            "october" => return Some(Self::october_2025(seed)),
+            "gap" => (
+                "A gap of 30%",
+                gap::NOTE,
+                ASSETS.to_vec(),
+                gap::SKETCH.points(seed),
+            ),
+            "bleed" => (
+                "A slow bleed",
+                bleed::NOTE,
+                ASSETS.to_vec(),
+                bleed::SKETCH.points(seed),
+            ),
+            "depeg" => (
+                "USDC at 0.90",
+                depeg::NOTE,
+                vec![QUOTE, sol, eth, btc],
+                depeg::SKETCH.points(seed),
+            ),
+            "manipulation" => (
+                "A thin token pushed up",
+                manipulation::NOTE,
+                vec![sol, eth, btc, THIN],
+                manipulation::SKETCH.points(seed),
+            ),
+            "outage" => (
+                "Oracles silent in a crash",
+                outage::NOTE,
+                ASSETS.to_vec(),
+                outage::SKETCH.points(seed),
+            ),
+            _ => return None,
+        };
+        let outages = match name {
+            "outage" => vec![outage::SILENT_S],
+            _ => Vec::new(),
+        };
+        Some(Self {
+            name: title.into(),
+            note: note.into(),
+            assets: assets.into_iter().map(String::from).collect(),
+            points,
+            outages,
+        })
+    }
+
+    /// Whether oracles publish at a time of the path.
+    pub fn is_published(&self, time_s: i64) -> bool {
+        !self.outages.iter().any(|silent| silent.contains(&time_s))
     }
 
     /// Reads a path from text with a header `time,SOL,ETH,BTC`: `time` and at least one asset
@@ -80,6 +165,7 @@ impl PricePath {
             note: format!("Prices were read from {name}; nothing was added or smoothed."),
             assets: columns.assets,
             points,
+            outages: Vec::new(),
         })
     }
 
@@ -187,6 +273,64 @@ mod tests {
         let path = PricePath::october_2025(0);
         assert_eq!(path.column("ETH"), Some(1));
         assert_eq!(path.column("USDC"), None);
+    }
+
+    fn price(path: &PricePath, asset: &str, time_s: i64) -> f64 {
+        let column = path.column(asset).unwrap();
+        let point = path.points.iter().rfind(|point| point.time_s <= time_s);
+        point.unwrap().prices[column]
+    }
+
+    #[test]
+    fn histories_are_determined_by_their_seed_and_start_at_the_same_prices() {
+        for (name, _) in HISTORIES {
+            let path = PricePath::named(name, 3).unwrap();
+            assert_eq!(path, PricePath::named(name, 3).unwrap());
+            assert_ne!(path.points, PricePath::named(name, 4).unwrap().points);
+            for (asset, before) in ASSETS.into_iter().zip(october::BEFORE) {
+                assert_eq!(price(&path, asset, path.points[0].time_s), before);
+            }
+            assert!((60..=700).contains(&path.points.len()), "{name}: {}", path.points.len());
+            let times = path.points.windows(2);
+            assert!(times.into_iter().all(|pair| pair[0].time_s < pair[1].time_s));
+            let positive = |point: &PricePoint| point.prices.iter().all(|price| *price > 0.0);
+            assert!(path.points.iter().all(positive));
+            assert!(!path.note.is_empty() && path.points[0].prices.len() == path.assets.len());
+        }
+        assert_eq!(PricePath::named("boom", 1), None);
+    }
+
+    #[test]
+    fn histories_do_what_they_say() {
+        for seed in 0..20 {
+            let of = |name| PricePath::named(name, seed).unwrap();
+            let gap = of("gap");
+            let fall = price(&gap, "SOL", gap::GAP_S) / price(&gap, "SOL", gap::GAP_S - 1);
+            assert!((0.69..0.71).contains(&fall), "{fall}");
+
+            let bleed = of("bleed");
+            let steps = bleed.points.windows(2);
+            let deepest = steps.map(|pair| pair[1].prices[0] / pair[0].prices[0]);
+            assert!(deepest.fold(1.0, f64::min) > 0.96);
+            assert!((0.5..0.6).contains(&(price(&bleed, "SOL", i64::MAX) / 221.0)));
+
+            let depeg = of("depeg");
+            let usdc = depeg.points.iter().map(|point| point.prices[0]);
+            assert!((0.895..0.905).contains(&usdc.fold(1.0, f64::min)));
+            assert!((0.96..0.98).contains(&price(&depeg, QUOTE, i64::MAX)));
+
+            let thin = of("manipulation");
+            let top = thin.points.iter().map(|point| point.prices[3]);
+            assert!((9.9..10.3).contains(&top.fold(0.0, f64::max)));
+            assert!((0.98..1.02).contains(&price(&thin, THIN, i64::MAX)));
+
+            let outage = of("outage");
+            let silent = outage.points.iter().map(|point| point.time_s);
+            let silent: Vec<i64> = silent.filter(|time| !outage.is_published(*time)).collect();
+            assert!(silent.len() > 15 && silent[0] == 1_500 && outage.is_published(2_700));
+            let unseen = price(&outage, "SOL", 2_700) / price(&outage, "SOL", 1_499);
+            assert!(unseen < 0.83, "{unseen}");
+        }
     }
 
     #[test]

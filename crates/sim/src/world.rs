@@ -132,6 +132,13 @@ impl World {
         self.svm.set_sysvar(&clock);
     }
 
+    /// Lets slots pass within the same second.
+    pub fn skip_slots(&mut self, slots: u64) {
+        let mut clock = self.svm.get_sysvar::<Clock>();
+        clock.slot += slots;
+        self.svm.set_sysvar(&clock);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&mut self, seconds: i64) {
         self.set_time(self.now() + seconds);

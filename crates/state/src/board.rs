@@ -1,7 +1,8 @@
 //! Everything that moves: prices, volatilities, indexes. Written by cranks, read by every health check.
 
 use crate::{
-    ASSETS_MAX, FEEDS_MAX, Feed, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_WINDOW_S, StateError,
+    ASSETS_MAX, FEEDS_MAX, Feed, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_PATIENCE_S,
+    SETTLEMENT_WINDOW_S, StateError,
     StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying, next_expiry,
 };
 #[cfg(feature = "anchor")]
@@ -14,7 +15,7 @@ use solana_pubkey::Pubkey;
 
 layout! {
     /// The price board of one exchange. Created by the client with the program as owner, initialised once.
-    account Board [20784] b"board\0\0\0" {
+    account Board [34352] b"board\0\0\0" {
         /// Its exchange.
         pub exchange: Pubkey,
         /// Prices, by feed.
@@ -45,7 +46,7 @@ pub enum Validity {
 
 layout! {
     /// One feed's price. Prices are quote units per native unit (10^-decimals of the token or underlying).
-    part PriceEntry [168] {
+    part PriceEntry [368] {
         /// The price.
         pub price: StoredI80F48,
         /// Its confidence interval, same unit.
@@ -70,10 +71,28 @@ layout! {
         pub divergent: u8,
         /// Fills the word.
         pub padding: [u8; 7],
+        /// Settlement window: up to when the present price is summed, unix seconds.
+        pub settlement_until: i64,
+        /// Averages of the last windows that fresh prices covered, each in the place of its day.
+        pub settled: [SettledWindow; SETTLED_WINDOWS],
         /// Room.
         pub reserved: [u64; 5],
     }
 }
+
+layout! {
+    /// The average price over one settlement window that has been covered.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    part SettledWindow [24] {
+        /// The expiry at its end, unix seconds; 0 for none.
+        pub expiry: i64,
+        /// The price.
+        pub price: StoredI80F48,
+    }
+}
+
+/// How many of the last covered windows the board remembers, a day each: positions are settled long before.
+pub const SETTLED_WINDOWS: usize = 8;
 
 impl PriceEntry {
     /// How far it may be trusted at `now` (unix seconds).
@@ -91,6 +110,8 @@ impl PriceEntry {
 
     /// Marks it as apart from, or in agreement with, its second source. A source that cannot be used says nothing.
     pub fn compare(&mut self, feed: &Feed, other: &PriceEntry, other_feed: &Feed, now: i64) {
+        // What it was until now is what counts for the time until now.
+        self.accumulate_settlement(feed, now);
         let usable = other.publish_time > 0
             && now.saturating_sub(other.publish_time) <= other_feed.age_max_s();
         let (price, reference) = (self.price.get(), other.price.get());
@@ -130,42 +151,64 @@ impl PriceEntry {
         self.confidence_ratio_q32 = price_ratio_q32(confidence, price);
         self.publish_time = publish_time;
         self.updated_slot = slot;
+        self.settlement_until = publish_time;
     }
 }
 
 impl PriceEntry {
-    /// The underlying's average price over the settlement window of an expiry, as soon as nothing that comes can change it. When less than half of
-    /// that window was covered by fresh prices, or nobody settled before the next one began, it is the first later window that is covered.
+    /// The underlying's average price over the settlement window of an expiry, as soon as nothing that comes can change it. Where less than half
+    /// of that window was covered by fresh prices, it is the first later window that was, and where a week has brought none, the slow price.
     pub fn settlement_price(&self, feed: &Feed, expiry: i64, now: i64) -> Option<I80F48> {
         let mut entry = *self;
         // A price that nothing has followed yet may be the window's last.
         entry.accumulate_settlement(feed, now);
         let end = entry.settlement_expiry;
-        let is_complete = end >= expiry
-            && (self.publish_time >= end || now > end.saturating_add(feed.age_max_s()));
-        if !is_complete || entry.settlement_seconds < SETTLEMENT_COVERAGE_MIN_S {
+        let is_complete = self.publish_time >= end || now > end.saturating_add(feed.age_max_s());
+        let present = is_complete.then(|| entry.present_window()).flatten();
+        let windows = self.settled.iter().copied().chain(present);
+        let first = windows
+            .filter(|window| window.expiry >= expiry)
+            .min_by_key(|window| window.expiry);
+        let given_up = now > expiry.saturating_add(SETTLEMENT_PATIENCE_S);
+        let slow = (given_up && self.publish_time > 0).then(|| self.slow.get());
+        first.map(|window| window.price.get()).or(slow)
+    }
+
+    /// The window that is being summed up, if it is covered.
+    fn present_window(&self) -> Option<SettledWindow> {
+        if self.settlement_seconds < SETTLEMENT_COVERAGE_MIN_S {
             return None;
         }
         // At most 1,800 seconds.
-        let seconds = entry.settlement_seconds as i128;
-        entry.settlement_sum.get().checked_div_int(seconds)
+        let sum = self.settlement_sum.get();
+        let price = sum.checked_div_int(self.settlement_seconds as i128)?;
+        Some(SettledWindow {
+            expiry: self.settlement_expiry,
+            price: price.into(),
+        })
     }
 
     /// Adds the price that stood until `until` (unix seconds) to the average of the settlement window it stood in. It counts as long as it
     /// was fresh: certain, in agreement with its second source, not older than its feed allows.
     fn accumulate_settlement(&mut self, feed: &Feed, until: i64) {
         let from = self.publish_time;
+        let begin = from.max(self.settlement_until);
         let last = from.saturating_add(feed.age_max_s());
+        self.settlement_until = self.settlement_until.max(until);
         if from <= 0 || self.validity(feed, from) != Validity::Fresh {
             return;
         }
         let expiry = next_expiry(from);
-        let start = expiry.saturating_sub(SETTLEMENT_WINDOW_S).max(from);
+        let start = expiry.saturating_sub(SETTLEMENT_WINDOW_S).max(begin);
         let seconds = until.min(last).min(expiry).saturating_sub(start);
         if seconds <= 0 {
             return;
         }
         if self.settlement_expiry != expiry {
+            if let Some(covered) = self.present_window() {
+                let day = covered.expiry.div_euclid(86_400);
+                self.settled[day.rem_euclid(SETTLED_WINDOWS as i64) as usize] = covered;
+            }
             self.settlement_expiry = expiry;
             self.settlement_sum.set(I80F48::ZERO);
             self.settlement_seconds = 0;
@@ -183,7 +226,7 @@ impl PriceEntry {
 
 layout! {
     /// Volatility of one underlying, realised and implied.
-    part UnderlyingState [192] {
+    part UnderlyingState [216] {
         /// Price at the last sample of the return.
         pub sample_price: StoredI80F48,
         /// Time of the last sample, unix seconds; 0 before the first.
@@ -202,8 +245,18 @@ layout! {
         pub carry_q32: i64,
         /// When the surface was posted, unix seconds.
         pub surface_time: i64,
+        /// The levels from which a day's change is measured, Q32.
+        pub anchor_volatility_q32: [u64; TENORS],
+        /// Likewise the skew, Q32.
+        pub anchor_skew_q32: i64,
+        /// Likewise the smile, Q32.
+        pub anchor_smile_q32: i64,
+        /// Likewise the carry, Q32.
+        pub anchor_carry_q32: i64,
+        /// Since when, unix seconds.
+        pub anchor_time: i64,
         /// Room.
-        pub reserved: [u64; 9],
+        pub reserved: [u64; 2],
     }
 }
 
@@ -349,9 +402,9 @@ impl Board {
 offsets!(Board {
     exchange: 0,
     prices: 32,
-    underlyings: 10784,
-    assets: 16928,
-    perpetuals: 19232,
+    underlyings: 23584,
+    assets: 30496,
+    perpetuals: 32800,
 });
 
 #[cfg(test)]

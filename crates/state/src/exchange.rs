@@ -326,6 +326,8 @@ layout! {
         pub surface_interval_s: u64,
         /// A volatility further than this factor from the realised one may only come back, Q32.
         pub surface_distance_q32: u64,
+        /// Largest change of the surface within a day, away from the realised volatility, Q32.
+        pub surface_day_q32: u64,
         /// Largest yearly carry of the forward, either way, Q32.
         pub carry_maximum_q32: u64,
         /// Strikes are multiples of this, quote units per lot.
@@ -347,7 +349,7 @@ layout! {
         /// A trade of this value sets the premium, a smaller one moves it in proportion, quote units.
         pub funding_impact_value: u64,
         /// Room.
-        pub reserved: [u64; 10],
+        pub reserved: [u64; 9],
         /// Its price feed, which gives the price of one base unit.
         pub feed: u8,
         /// Fills the word.

@@ -6,6 +6,8 @@ pub const EXPIRY_TIME_OF_DAY_S: i64 = 8 * 3_600;
 pub const SETTLEMENT_WINDOW_S: i64 = 1_800;
 /// How many seconds of that window fresh prices must cover.
 pub const SETTLEMENT_COVERAGE_MIN_S: u64 = 900;
+/// How long after an expiry the first covered window is waited for, seconds: a week.
+pub const SETTLEMENT_PATIENCE_S: i64 = 7 * DAY_S;
 /// The longest time to expiry of any market, seconds: two years, to which option values are accurate.
 pub const EXPIRY_MAX_S: i64 = 2 * 365 * DAY_S;
 

@@ -313,6 +313,7 @@ fn an_underlying_takes_new_parameters_and_nothing_else_changes() {
             interval_s: 31,
             max_age_s: 92,
             distance_q32: ONE + 33,
+            day_q32: 36,
             carry_maximum_q32: 34,
             stale_multiplier_q32: 35,
         },
@@ -353,6 +354,7 @@ fn an_underlying_takes_new_parameters_and_nothing_else_changes() {
         underlying.surface_interval_s = 31;
         underlying.surface_max_age_s = 92;
         underlying.surface_distance_q32 = ONE + 33;
+        underlying.surface_day_q32 = 36;
         underlying.carry_maximum_q32 = 34;
         underlying.surface_stale_multiplier_q32 = 35;
     });
@@ -603,7 +605,7 @@ fn a_lent_asset_takes_new_parameters_only_with_interest_up_to_now() {
 fn new_parameters_of_an_underlying_have_bounds() {
     let (mut scene, risk) = scene_and_risk();
     #[rustfmt::skip]
-    let bounds: [Bound<UnderlyingParameters>; 33] = [
+    let bounds: [Bound<UnderlyingParameters>; 34] = [
         ("largest range", |p, v| p.range_maximum_q32 = v, q32(0.08), RANGE_LIMIT_Q32),
         ("smallest range", |p, v| p.range_minimum_q32 = v, 1, q32(0.35)),
         ("volatility multiplier", |p, v| p.range_volatility_multiplier_q32 = v, 0, 10 * ONE),
@@ -635,6 +637,7 @@ fn new_parameters_of_an_underlying_have_bounds() {
         ("surface age", |p, v| p.surface.max_age_s = v, 60, WEEK_S),
         ("surface interval", |p, v| p.surface.interval_s = v, 1, 3_600),
         ("surface distance", |p, v| p.surface.distance_q32 = v, ONE, 100 * ONE),
+        ("surface day", |p, v| p.surface.day_q32 = v, 0, ONE),
         ("carry", |p, v| p.surface.carry_maximum_q32 = v, 0, ONE),
         ("stale multiplier", |p, v| p.surface.stale_multiplier_q32 = v, 0, 10 * ONE),
     ];

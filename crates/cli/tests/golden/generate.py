@@ -446,9 +446,15 @@ def assess(portfolio):
     maintenance_margin = depeg * (directional + residual + contingencies)
     initial_margin = parameters["initial_factor"] * maintenance_margin
 
+    def promised(name):
+        """Profit of futures that only the carry gives them, beyond their profit at the underlying's price."""
+        futures = [(p, a) for p, a in zip(inputs, positions) if p["underlying"] == name and p["kind"] == "future"]
+        at_spot = underlyings[name]["price"]
+        return math.fsum(max(0.0, a["profit"] - max(0.0, p["size"] * at_spot + p["quote"])) for p, a in futures)
+
     profit = total(positions, "profit")
     settled = math.fsum(
-        min(u["profit"], underlyings[u["name"]]["unsettled_profit_cap"])
+        min(u["profit"] - promised(u["name"]), underlyings[u["name"]]["unsettled_profit_cap"])
         - underlyings[u["name"]]["long_option_discount"] * u["long_option_value"]
         for u in exposed)
     equity_maintenance = total(balances, "maintenance") + profit
@@ -1032,11 +1038,11 @@ def check_examples():
         assert_near(report[key], number)
     assert report["underlyings"][0]["worst_scenario"] == 15
 
-    # A future 73 days out at a carry of 50%: mark 250 x 1.1 = 275; 4 of them, paid 1,000: value 1,100, profit 100,
-    # of which 60 count; confidence of 2.5 adds 2 x 1%: range 12%, loss 132.
+    # A future 73 days out at a carry of 50%: mark 250 x 1.1 = 275; 4 of them, paid 920: value 1,100, profit 180, 80 at
+    # the underlying's price, of which 60 count; confidence of 2.5 adds 2 x 1%: range 12%, loss 132.
     # Contingency 1,100 min(0.1, 0.05 sqrt(1,100/275)) = 110.
     surface |= {"carry": 0.5}
-    future = {"kind": "future", "underlying": "SOL", "expiry_s": 73 * DAY, "size": 4.0, "quote": -1_000.0}
+    future = {"kind": "future", "underlying": "SOL", "expiry_s": 73 * DAY, "size": 4.0, "quote": -920.0}
     report = assess(example([future], {"USDC": 1.0}, surface=surface, confidence=2.5, unsettled_profit_cap=60.0,
                             size={"lambda": 0.05, "depth": 275.0, "cap": 0.1}))
     assert_near(report["maintenance_margin"], 132 + 110)

@@ -1,5 +1,6 @@
 //! The reconstruction of 10 October 2025.
 
+use super::sketch::{self, interpolate};
 use super::{ASSETS, PricePoint};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +18,7 @@ pub const NOTE: &str = "This path is reconstructed, not recorded. Published are:
 /// 2025-10-10 20:30:00 UTC.
 pub const START_S: i64 = 1_760_128_200;
 /// 22:30:00 UTC.
+#[cfg(test)]
 pub const END_S: i64 = START_S + 7_200;
 /// 21:15:00 UTC, the worst minute.
 pub const WORST_MINUTE_S: i64 = START_S + 2_700;
@@ -86,7 +88,8 @@ const NOISE_TAPER_S: f64 = 20.0;
 pub fn points(seed: u64) -> Vec<PricePoint> {
     let mut noise = Noise::new(seed);
     let lines: [Vec<(i64, f64)>; ASSETS.len()] = std::array::from_fn(line);
-    times()
+    sketch::times(&STEPS)
+        .map(|offset| START_S + offset)
         .map(|time_s| {
             let moves = noise.step(time_s);
             let prices =
@@ -97,16 +100,6 @@ pub fn points(seed: u64) -> Vec<PricePoint> {
             }
         })
         .collect()
-}
-
-fn times() -> impl Iterator<Item = i64> {
-    let starts = std::iter::once(0).chain(STEPS.iter().map(|&(end, _)| end));
-    let phases = starts
-        .zip(STEPS)
-        .flat_map(|(start, (end, step))| (start..end).step_by(step as usize));
-    phases
-        .map(|offset| START_S + offset)
-        .chain(std::iter::once(END_S))
 }
 
 /// The way points of one asset: unix seconds and price.
@@ -142,22 +135,6 @@ fn price(asset: usize, time_s: i64, line: &[(i64, f64)], noise: f64) -> f64 {
     };
     let rounded = (reflected / CENT).round() * CENT;
     rounded.clamp(LOW[asset] + CENT, BEFORE[asset] - CENT)
-}
-
-/// Straight lines between the logarithms of way points.
-fn interpolate(line: &[(i64, f64)], time_s: i64) -> f64 {
-    let after = line
-        .partition_point(|&(time, _)| time < time_s)
-        .clamp(1, line.len() - 1);
-    let ((start_s, start), (end_s, end)) = (line[after - 1], line[after]);
-    match time_s {
-        _ if time_s == start_s => start,
-        _ if time_s == end_s => end,
-        _ => {
-            let share = (time_s - start_s) as f64 / (end_s - start_s) as f64;
-            (start.ln() + share * (end / start).ln()).exp()
-        }
-    }
 }
 
 /// Noise around the line: a mean-reverting walk with a part that all assets share.

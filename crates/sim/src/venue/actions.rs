@@ -15,6 +15,9 @@ use oracle_stub::StubPrice;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
+/// Slots for which the maker's order rests before it is filled, so that its price counts for funding.
+const REST_SLOTS: u64 = 25;
+
 impl Venue {
     /// A price as the stub takes it, published now.
     pub fn stub_price(&self, world: &World, index: usize, dollars: f64) -> StubPrice {
@@ -204,10 +207,10 @@ impl Venue {
         }
     }
 
-    /// Maker and taker place orders at one price and have them filled, all in one transaction.
+    /// The maker places an order; some slots later the taker places one at the same price and has them filled.
     ///
     /// # Errors
-    /// The refusal; nothing stays behind then.
+    /// The refusal; no order stays behind then.
     pub fn trade(
         &self,
         world: &mut World,
@@ -222,7 +225,7 @@ impl Venue {
     /// The same in any market.
     ///
     /// # Errors
-    /// The refusal; nothing stays behind then.
+    /// The refusal; no order stays behind then.
     pub fn trade_in(
         &self,
         world: &mut World,
@@ -253,7 +256,18 @@ impl Venue {
                 lots_max: taker_order.lots,
             },
         );
-        world.send(&[place_maker, place_taker, fill], &[maker, taker])
+        world.send(&[place_maker], &[maker])?;
+        world.skip_slots(REST_SLOTS);
+        world
+            .send(&[place_taker, fill], &[taker])
+            .inspect_err(|_| {
+                let account = self.addresses.margin_account(&maker.pubkey(), 0);
+                let cancel =
+                    instructions::cancel_order(&account, &maker.pubkey(), maker_order_id);
+                world
+                    .send(&[cancel], &[maker])
+                    .expect("the order rests in his account");
+            })
     }
 
     /// Settles one account's profit or loss in the perpetual on the `index`th token.

@@ -239,6 +239,11 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let underlying = &mut self.report.underlyings[slot];
         add(&mut underlying.delta, value)?;
         add(&mut underlying.profit, profit)?;
+        if kind == MarketKind::Future {
+            let at_spot = signed_value_floor(position.base_lots, spot)?.saturating_add(quote);
+            let promised = profit.saturating_sub(at_spot.max(0)).max(0);
+            add(&mut underlying.promised, promised)?;
+        }
         let size = value.saturating_abs().max(profit.saturating_abs());
         self.add_value(size, usable.stale)
     }
@@ -360,13 +365,14 @@ impl<'a, 'b> Assessment<'a, 'b> {
         }
         entry.size_contingency =
             size_contingency(delta, listed.size_coefficient_q80, listed.size_cap_q32)?;
-        let (profit, directional, residual) = (entry.profit, entry.directional, entry.residual());
+        let (profit, promised) = (entry.profit, entry.promised);
+        let (directional, residual) = (entry.directional, entry.residual());
         let (size, options) = (entry.size_contingency, entry.option_contingency);
         let cap = i64::try_from(listed.unsettled_profit_cap).unwrap_or(i64::MAX);
         let report = &mut *self.report;
         add(&mut report.equity_mark, profit)?;
         add(&mut report.equity_maintenance, profit)?;
-        add(&mut report.equity_initial, profit.min(cap))?;
+        add(&mut report.equity_initial, profit.saturating_sub(promised).min(cap))?;
         add(&mut report.equity_initial, -discount)?;
         add(&mut report.residual_loss, residual)?;
         add(&mut report.contingencies, size)?;

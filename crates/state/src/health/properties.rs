@@ -924,7 +924,8 @@ proptest! {
         let counted = report.underlyings().iter().map(|entry| {
             let listed = view.exchange.underlying(entry.underlying).unwrap();
             let discount = mul_q32_ceil(entry.long_option_value, listed.long_option_discount_q32).unwrap();
-            entry.profit.min(listed.unsettled_profit_cap as i64) - discount
+            let certain = entry.profit - entry.promised;
+            certain.min(listed.unsettled_profit_cap as i64) - discount
         });
         prop_assert_eq!(report.equity_initial, balances(|balance| balance.initial) + counted.sum::<i64>());
         let gross = report.positions().iter().map(|position| position.value.abs().max(position.profit.abs()));

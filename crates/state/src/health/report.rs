@@ -51,6 +51,8 @@ pub struct UnderlyingReport {
     pub option_delta: i64,
     /// Profit of all positions.
     pub profit: i64,
+    /// The part of it that only a posted carry promises: what futures are in profit by beyond their profit at the underlying's price.
+    pub promised: i64,
     /// Worst weighted loss in the scenarios.
     pub scan_loss: i64,
     /// The scenario of that loss.

@@ -130,6 +130,7 @@ pub struct SurfaceParameters {
     pub interval_s: u64,
     pub max_age_s: u64,
     pub distance_q32: u64,
+    pub day_q32: u64,
     pub carry_maximum_q32: u64,
     pub stale_multiplier_q32: u64,
 }
@@ -147,6 +148,7 @@ impl SurfaceParameters {
             Q32_ONE,
             100 * Q32_ONE,
         )?;
+        fraction("surface day", self.day_q32)?;
         fraction("surface carry_maximum", self.carry_maximum_q32)?;
         within(
             "surface stale_multiplier",
@@ -161,6 +163,7 @@ impl SurfaceParameters {
         underlying.surface_interval_s = self.interval_s;
         underlying.surface_max_age_s = self.max_age_s;
         underlying.surface_distance_q32 = self.distance_q32;
+        underlying.surface_day_q32 = self.day_q32;
         underlying.carry_maximum_q32 = self.carry_maximum_q32;
         underlying.surface_stale_multiplier_q32 = self.stale_multiplier_q32;
         Ok(())
@@ -177,6 +180,7 @@ impl From<&Underlying> for SurfaceParameters {
             interval_s: underlying.surface_interval_s,
             max_age_s: underlying.surface_max_age_s,
             distance_q32: underlying.surface_distance_q32,
+            day_q32: underlying.surface_day_q32,
             carry_maximum_q32: underlying.carry_maximum_q32,
             stale_multiplier_q32: underlying.surface_stale_multiplier_q32,
         }

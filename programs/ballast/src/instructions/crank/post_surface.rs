@@ -7,6 +7,7 @@ use ballast_risk::numbers::product_q32;
 use ballast_risk::surface::TENOR_DAYS;
 use ballast_state::{Board, Exchange, Pausable, TENORS, Underlying, UnderlyingState};
 
+const DAY_S: i64 = 86_400;
 /// Largest size of the skew and smile coefficients, Q32.
 const COEFFICIENT_MAX_Q32: u64 = Q32_ONE;
 
@@ -48,7 +49,19 @@ impl PostSurface<'_> {
         let state = &mut board.underlyings[usize::from(args.underlying)];
         let age_s = now.saturating_sub(state.surface_time).max(0).unsigned_abs();
         require_gte!(age_s, listed.surface_interval_s, BallastError::TooEarly);
+        let is_first = state.surface_time == 0;
+        if !is_first && now.saturating_sub(state.anchor_time) >= DAY_S {
+            state.anchor_volatility_q32 = state.atm_volatility_q32;
+            state.anchor_skew_q32 = state.skew_q32;
+            state.anchor_smile_q32 = state.smile_q32;
+            state.anchor_carry_q32 = state.carry_q32;
+            state.anchor_time = now;
+        }
         args.validate(listed, state)?;
+        if is_first {
+            state.anchor_volatility_q32 = args.atm_volatility_q32;
+            state.anchor_time = now;
+        }
 
         state.atm_volatility_q32 = args.atm_volatility_q32;
         state.skew_q32 = args.skew_q32;
@@ -64,26 +77,29 @@ impl PostSurface<'_> {
 }
 
 impl SurfaceArgs {
-    /// Checks the surface by itself, against the last one and against the realised volatility. A wrong surface could make options worth
-    /// anything, so one key must not be able to move it far or fast.
+    /// Checks the surface by itself, against the last one, against that of a day ago and against the realised volatility. A wrong surface could
+    /// make options worth anything, so one key must not be able to move it far or fast: within a day no further than the margin of the
+    /// scenarios covers, but for where the market itself has gone. Skew, smile and carry begin at 0.
     fn validate(&self, listed: &Underlying, last: &UnderlyingState) -> Result<()> {
         let is_first = last.surface_time == 0;
-        let step_q32 = listed.surface_step_q32;
+        let (step_q32, day_q32) = (listed.surface_step_q32, listed.surface_day_q32);
         let realised = last.volatility_q32;
         let highest = product_q32(realised, listed.surface_distance_q32);
         let mut total_variance = 0;
-        for (index, (&new, &old)) in self
-            .atm_volatility_q32
-            .iter()
-            .zip(&last.atm_volatility_q32)
-            .enumerate()
-        {
+        for index in 0..TENORS {
+            let new = self.atm_volatility_q32[index];
+            let old = last.atm_volatility_q32[index];
             let within = (listed.surface_floor_q32..=listed.surface_cap_q32).contains(&new);
             bound(within, "floor and cap")?;
             bound(
                 is_first || new.abs_diff(old) <= product_q32(old, step_q32),
                 "largest step",
             )?;
+            let anchor = last.anchor_volatility_q32[index];
+            let budget = product_q32(anchor, day_q32);
+            let least = anchor.saturating_sub(budget).min(realised);
+            let most = anchor.saturating_add(budget).max(realised);
+            bound(is_first || (least..=most).contains(&new), "largest change within a day")?;
             // Too far from what is realised it may only come back.
             let too_low = product_q32(new, listed.surface_distance_q32) < realised;
             let away = too_low && (is_first || new < old);
@@ -92,37 +108,26 @@ impl SurfaceArgs {
             bound(!away, "distance above the realised volatility")?;
             // Otherwise a calendar spread would be worth less than nothing.
             let variance = product_q32(new, new).saturating_mul(TENOR_DAYS[index]);
-            bound(
-                variance >= total_variance,
-                "total variance, which must rise",
-            )?;
+            bound(variance >= total_variance, "total variance, which must rise")?;
             total_variance = variance;
         }
-        let moved = |new: i64, old: i64, limit: u64, step: u64| {
-            new.unsigned_abs() <= limit && (is_first || new.abs_diff(old) <= step)
+        let moved = |new: i64, anchor: i64, limit: u64, most: u64| {
+            new.unsigned_abs() <= limit && new.abs_diff(anchor) <= most
         };
+        // At three deviations from the money, as far as they count, each then changes a volatility by a day's change of the level.
+        let (skew, smile) = (day_q32 / 3, day_q32 / 9);
         bound(
-            moved(self.skew_q32, last.skew_q32, COEFFICIENT_MAX_Q32, step_q32),
-            "skew",
+            moved(self.skew_q32, last.anchor_skew_q32, COEFFICIENT_MAX_Q32, skew),
+            "skew, or its largest change within a day",
         )?;
         bound(
-            moved(
-                self.smile_q32,
-                last.smile_q32,
-                COEFFICIENT_MAX_Q32,
-                step_q32,
-            ),
-            "smile",
+            moved(self.smile_q32, last.anchor_smile_q32, COEFFICIENT_MAX_Q32, smile),
+            "smile, or its largest change within a day",
         )?;
         let most = listed.carry_maximum_q32;
         bound(
-            moved(
-                self.carry_q32,
-                last.carry_q32,
-                most,
-                product_q32(most, step_q32),
-            ),
-            "carry",
+            moved(self.carry_q32, last.anchor_carry_q32, most, product_q32(most, day_q32)),
+            "carry, or its largest change within a day",
         )
     }
 }

@@ -13,12 +13,26 @@ pub fn end_if_recovered(
     key: &Pubkey,
     report: &mut Report,
 ) -> bool {
-    let ended = account.in_liquidation() && view.has_recovered(account, report);
-    if ended {
-        account.end_liquidation();
-        emit!(LiquidationEnded {
-            margin_account: *key
-        });
-    }
-    ended
+    account.in_liquidation()
+        && view.has_recovered(account, report)
+        && end_liquidation(account, key)
+}
+
+/// The same for an account that has just been assessed for a liquidation.
+pub(super) fn end_if_assessed_recovered(
+    account: &mut MarginAccount,
+    key: &Pubkey,
+    report: &Report,
+) -> bool {
+    account.in_liquidation()
+        && (!account.has_obligations() || report.is_above_buffer())
+        && end_liquidation(account, key)
+}
+
+fn end_liquidation(account: &mut MarginAccount, key: &Pubkey) -> bool {
+    account.end_liquidation();
+    emit!(LiquidationEnded {
+        margin_account: *key
+    });
+    true
 }

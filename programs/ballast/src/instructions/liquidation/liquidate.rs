@@ -1,4 +1,4 @@
-use super::end_if_recovered;
+use super::flag::end_if_assessed_recovered;
 use super::insurance::{fund_cash, is_exhausted};
 use super::slice::{Netting, Slice, in_whole_lots_q32};
 use crate::error::{BallastError, Coded};
@@ -112,7 +112,7 @@ impl<'info> Liquidate<'info> {
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;
         let key = accounts.margin_account.key();
-        if end_if_recovered(&view, &mut account, &key, &mut report) {
+        if end_if_assessed_recovered(&mut account, &key, &report) {
             return Ok(());
         }
         let before = report.risk_mark();
@@ -154,9 +154,9 @@ impl<'info> Liquidate<'info> {
             to_signed(payments.from_insurance)?,
         )?;
 
-        if !end_if_recovered(&view, &mut account, &key, &mut report) {
-            view.assess(&account, Purpose::Liquidate, &mut report)
-                .coded()?;
+        view.assess(&account, Purpose::Liquidate, &mut report)
+            .coded()?;
+        if !end_if_assessed_recovered(&mut account, &key, &report) {
             let keeps = report.risk_mark().keeps_ratio_of(&before);
             require!(keeps, BallastError::RatioWouldFall);
         }

@@ -1,4 +1,4 @@
-use super::matching::{Desk, Fill, require_margin, use_up};
+use super::matching::{Desk, Fill, has_rested, require_margin, use_up};
 use super::order::fillable;
 use crate::error::{BallastError, Coded};
 use crate::events::{FillerPaid, OrderFilled};
@@ -54,10 +54,11 @@ impl FillOrder<'_> {
         let mut maker = accounts.maker.load_mut()?;
         let mut taker = accounts.taker.load_mut()?;
         require_keys_neq!(maker.owner, taker.owner, BallastError::SameAccount);
+        let clock = Clock::get()?;
         let view = View {
             exchange: &exchange,
             board: &board,
-            now: Clock::get()?.unix_timestamp,
+            now: clock.unix_timestamp,
         };
         require_not_paused(&exchange, Pausable::FillOrder, view.now)?;
         let mut desk = Desk::new(&view, &mut market)?;
@@ -78,7 +79,9 @@ impl FillOrder<'_> {
         let taker_funding = desk.book(&mut taker, -lots, &fill, fill.taker_fee)?;
         use_up(&mut maker, resting.id, lots)?;
         use_up(&mut taker, crossing.id, lots)?;
-        desk.note_premium(&fill)?;
+        if has_rested(&resting, clock.slot) {
+            desk.note_premium(&fill)?;
+        }
         let filler = match &accounts.filler_account {
             Some(loader) => {
                 let mut filler = loader.load_mut()?;

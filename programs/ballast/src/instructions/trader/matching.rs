@@ -191,6 +191,15 @@ impl Fill {
     }
 }
 
+/// Slots for which a maker's order must have rested before its fill moves the premium, about ten seconds: long enough for anyone to take it, so
+/// that nobody sets a price by trading with himself within a transaction.
+const PREMIUM_REST_SLOTS: u64 = 25;
+
+/// Whether an order has rested long enough for its price to say something.
+pub(super) fn has_rested(order: &Order, slot: u64) -> bool {
+    slot.saturating_sub(order.placed_slot) >= PREMIUM_REST_SLOTS
+}
+
 /// Takes so many lots off a resting order; an empty one is gone.
 pub(super) fn use_up(account: &mut MarginAccount, order_id: u64, lots: i64) -> Result<()> {
     let order = account

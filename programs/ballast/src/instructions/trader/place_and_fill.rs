@@ -1,4 +1,4 @@
-use super::matching::{Desk, require_margin, use_up};
+use super::matching::{Desk, Fill, has_rested, require_margin, use_up};
 use super::order::{OrderArgs, OrderType, fillable, only_reduces, require_affordable, rest};
 use crate::error::{BallastError, code};
 use crate::events::{MakerSkipped, OrderPlaced};
@@ -94,7 +94,14 @@ impl<'info> PlaceAndFill<'info> {
                 break;
             }
             require_keys_neq!(info.key(), key, BallastError::SameAccount);
-            let loader = AccountLoader::<MarginAccount>::try_from(info)?;
+            let loader = match AccountLoader::<MarginAccount>::try_from(info) {
+                Ok(loader) => loader,
+                // He has closed his account meanwhile.
+                Err(error) => {
+                    sweep.pass_over(info.key(), id, &error);
+                    continue;
+                }
+            };
             let mut maker = loader.load_mut()?;
             require_keys_eq!(maker.exchange, exchange_key, BallastError::WrongExchange);
             require_keys_neq!(maker.owner, sweep.account.owner, BallastError::SameAccount);
@@ -117,17 +124,12 @@ impl Sweep<'_> {
     ) -> Result<()> {
         let market_before = *self.desk.market;
         let traded = self.trade_with(maker, saved, order_id);
-        let (fill, maker_funding) = match traded {
+        let (fill, rested, maker_funding) = match traded {
             Ok(traded) => traded,
             Err(error) => {
                 *maker = *saved;
                 *self.desk.market = market_before;
-                emit!(MakerSkipped {
-                    market: self.market,
-                    maker: maker_key,
-                    order_id,
-                    reason: code(&error),
-                });
+                self.pass_over(maker_key, order_id, &error);
                 return Ok(());
             }
         };
@@ -136,7 +138,9 @@ impl Sweep<'_> {
         let taker_funding = self.desk.book(self.account, -lots, &fill, fill.taker_fee)?;
         self.order.lots -= lots.unsigned_abs();
         self.filled = true;
-        self.desk.note_premium(&fill)?;
+        if rested {
+            self.desk.note_premium(&fill)?;
+        }
         self.desk.earn(&fill, 0)?;
         let sides = [
             (maker_key, order_id, maker_funding),
@@ -146,13 +150,22 @@ impl Sweep<'_> {
         Ok(())
     }
 
+    fn pass_over(&self, maker: Pubkey, order_id: u64, error: &Error) {
+        emit!(MakerSkipped {
+            market: self.market,
+            maker,
+            order_id,
+            reason: code(error),
+        });
+    }
+
     /// The maker's side of a fill, his margin included.
     fn trade_with(
         &mut self,
         maker: &mut MarginAccount,
         saved: &MarginAccount,
         order_id: u64,
-    ) -> Result<(super::matching::Fill, i64)> {
+    ) -> Result<(Fill, bool, i64)> {
         let desk = &mut self.desk;
         let resting = desk.live(maker, order_id)?;
         let taker = (&*self.account, &self.order);
@@ -162,7 +175,8 @@ impl Sweep<'_> {
         let terms = desk.market.terms;
         let refusal = BallastError::MakerBelowInitialMargin;
         require_margin(desk.view, &terms, saved, maker, &mut self.report, refusal)?;
-        Ok((fill, funding))
+        let rested = has_rested(&resting, self.order.placed_slot);
+        Ok((fill, rested, funding))
     }
 
     /// Checks the taker's margin and lets the rest of his order rest or lapse.
