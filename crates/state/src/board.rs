@@ -157,8 +157,9 @@ impl PriceEntry {
 
 impl PriceEntry {
     /// The underlying's average price over the settlement window of an expiry, as soon as nothing that comes can change it. Where less than half
-    /// of that window was covered by fresh prices, it is the first later window that was, and where a week has brought none, the slow price.
-    pub fn settlement_price(&self, feed: &Feed, expiry: i64, now: i64) -> Option<I80F48> {
+    /// of that window was covered by fresh prices, it is that of the first later window that was, and where a week has brought none, the slow
+    /// price, with an expiry of 0.
+    pub fn settlement(&self, feed: &Feed, expiry: i64, now: i64) -> Option<SettledWindow> {
         let mut entry = *self;
         // A price that nothing has followed yet may be the window's last.
         entry.accumulate_settlement(feed, now);
@@ -170,8 +171,11 @@ impl PriceEntry {
             .filter(|window| window.expiry >= expiry)
             .min_by_key(|window| window.expiry);
         let given_up = now > expiry.saturating_add(SETTLEMENT_PATIENCE_S);
-        let slow = (given_up && self.publish_time > 0).then(|| self.slow.get());
-        first.map(|window| window.price.get()).or(slow)
+        let slow = (given_up && self.publish_time > 0).then_some(SettledWindow {
+            expiry: 0,
+            price: self.slow,
+        });
+        first.or(slow)
     }
 
     /// The window that is being summed up, if it is covered.
@@ -476,8 +480,8 @@ mod tests {
     #[test]
     fn a_window_settles_when_it_is_over_and_covered() {
         let settled = |entry: &PriceEntry, expiry, after_s| {
-            let price = entry.settlement_price(&feed(), expiry, EXPIRY + after_s);
-            price.map(|price| price.to_num::<f64>())
+            let window = entry.settlement(&feed(), expiry, EXPIRY + after_s);
+            window.map(|window| window.price.get().to_num::<f64>())
         };
         let mut entry = PriceEntry::zeroed();
         for before_s in (30..=1_830).rev().step_by(30) {

@@ -98,7 +98,7 @@ pub struct SettlementFinalized {
     pub terms: Terms,
     /// Price of the underlying, quote units per lot.
     pub settlement_price: u64,
-    /// The expiry over whose window it was averaged, unix seconds.
+    /// The expiry over whose window it was averaged, unix seconds; 0 for the slow price.
     pub window: i64,
 }
 

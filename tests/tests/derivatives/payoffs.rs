@@ -1,8 +1,9 @@
 //! Expired positions that become quote, and what of profits and losses may move into cash before and after that.
 
 use crate::scene::{
-    DAY_S, EXPIRY, LOT_SIZE, buy, cash, crank, dated, finalize, list, maker_fee, market, pause,
-    pnl, position, post, refused, settle_pnl, settle_position, taker_fee, units,
+    DAY_S, EXPIRY, LOT_SIZE, buy, cash, crank, dated, finalize, list, maker_fee, market,
+    patch_underlying, pause, pnl, position, post, refused, settle_pnl, settle_position, taker_fee,
+    units,
 };
 use crate::window::Window;
 use anchor_lang::error::ErrorCode;
@@ -319,6 +320,7 @@ fn a_future_pays_what_price_and_forward_agree_on() {
         let mut stage = Stage::steady();
         let owners = [1, 2].map(|number| stage.trader(number, 100_000.0));
         let [long, short] = &owners;
+        patch_underlying(&mut stage, 0, |listed| listed.surface_day_q32 = 1 << 32);
         post(&mut stage, 0.8, carry);
         let future = dated(MarketKind::Future, expiry, 0.0);
         list(&mut stage, &future);

@@ -202,25 +202,38 @@ fn a_window_that_was_hardly_covered_is_replaced_by_the_next_days() {
 }
 
 #[test]
-fn when_nobody_finalises_in_time_the_next_window_settles() {
+fn a_late_finalisation_settles_at_the_same_price() {
     let (mut stage, terms, mut window) = scene();
-    let next = EXPIRY + DAY_S;
     window.publish_every(&mut stage, EXPIRY, (1_850, -50), 100, 200.0);
     let (first, _) = window.average(EXPIRY);
-    // One of the three is finalised in time; the average stays until the next window begins.
-    window.publish_for(&mut stage, next, 1_801, 230.0);
     settles(&mut stage, &terms[..1], first, EXPIRY);
-    window.publish_for(&mut stage, next, 1_799, 240.0);
-    let late = finalize_settlement(&stage, &terms[1]);
-    refused(&mut stage, late, BallastError::SettlementNotReady);
-    window.publish_every(&mut stage, next, (1_780, 10), 60, 245.0);
-    not_ready(&mut stage, &terms[1]);
-    window.publish_for(&mut stage, next, -1, 100.0);
-    let (second, seconds) = window.average(next);
-    assert_eq!(seconds, 1_800);
-    assert_ne!(first, second);
-    settles(&mut stage, &terms[1..], second, next);
-    assert_eq!(market(&stage, &terms[0]).settlement_price, first);
+    // Eight further windows at other prices; the board knows the first until the last of them gives way to another.
+    for day in 1..=8 {
+        let expiry = EXPIRY + day * DAY_S;
+        let dollars = 200.0 + 10.0 * day as f64;
+        window.publish_every(&mut stage, expiry, (1_850, -50), 100, dollars);
+        assert_ne!(window.average(expiry).0, first);
+    }
+    settles(&mut stage, &terms[1..2], first, EXPIRY);
+    let last = EXPIRY + 9 * DAY_S;
+    window.publish_every(&mut stage, last, (1_850, -50), 100, 300.0);
+    let (second, _) = window.average(EXPIRY + DAY_S);
+    settles(&mut stage, &terms[2..], second, EXPIRY + DAY_S);
+}
+
+#[test]
+fn a_feed_that_never_comes_back_settles_at_the_slow_price_after_a_week() {
+    let (mut stage, terms, mut window) = scene();
+    window.publish_for(&mut stage, EXPIRY, 4_000, 200.0);
+    window.publish_for(&mut stage, EXPIRY, 2_000, 210.0);
+    let board = stage.venue.board(&stage.world).unwrap();
+    let slow: f64 = board.prices[SOL].slow.get().to_num();
+    stage.world.set_time(EXPIRY + 7 * DAY_S);
+    not_ready(&mut stage, &terms[0]);
+    stage.world.set_time(EXPIRY + 7 * DAY_S + 1);
+    let price = (slow * 1e7).round() as u64;
+    assert!((2_000_000..2_100_000).contains(&price));
+    settles(&mut stage, &terms, price, 0);
 }
 
 #[test]

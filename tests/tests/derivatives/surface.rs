@@ -15,6 +15,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 const ONE: i64 = 1 << 32;
+const DAY_S: i64 = 86_400;
 
 /// Days of the six tenors.
 const DAYS: [u64; 6] = [1, 7, 30, 90, 180, 365];
@@ -257,6 +258,7 @@ fn the_first_surface_lies_within_the_distance_from_what_is_realised() {
 #[test]
 fn a_volatility_moves_by_a_step_at_most() {
     let mut scene = Scene::posted(0.8);
+    without_budget(&mut scene);
     let old = q32(0.8);
     let step = product(old, q32(0.2));
     for index in 0..6 {
@@ -337,64 +339,104 @@ fn total_variance_rises_with_the_tenor() {
     }
 }
 
+/// Lets a day change the surface by anything.
+fn without_budget(scene: &mut Scene) {
+    patch_underlying(&mut scene.stage, 0, |listed| {
+        listed.surface_day_q32 = ONE as u64;
+    });
+}
+
 #[test]
-fn skew_and_smile_are_bounded_and_move_by_a_step() {
-    let setters: [fn(&mut SurfaceArgs, i64); 2] = [
-        |args, value| args.skew_q32 = value,
-        |args, value| args.smile_q32 = value,
+fn skew_and_smile_begin_at_nothing_and_move_by_a_part_of_a_days_budget() {
+    let setters: [(fn(&mut SurfaceArgs, i64), i64); 2] = [
+        (|args, value| args.skew_q32 = value, 3),
+        (|args, value| args.smile_q32 = value, 9),
     ];
-    for set in setters {
+    for (set, part) in setters {
         let at = |value| with_change(flat(0.8), value, &set);
-        // The first may be anything from -1 to 1.
+        let day = q32(0.2) as i64 / part;
         let mut scene = Scene::new();
         for sign in [-1, 1] {
-            scene.may(at(sign * ONE));
-            scene.may_not(at(sign * (ONE + 1)));
+            scene.may(at(sign * day));
+            scene.may_not(at(sign * (day + 1)));
         }
         scene.may_not(at(i64::MIN));
         scene.may_not(at(i64::MAX));
-        // Later they move by 0.2, and end at 1.
-        let step = q32(0.2) as i64;
-        let start = ONE - step / 2;
-        scene.posts(at(start));
-        scene.stage.world.advance(60);
-        scene.may(at(start - step));
-        scene.may_not(at(start - step - 1));
-        scene.may(at(ONE));
-        scene.may_not(at(ONE + 1));
-        scene.may_not(at(-start));
-        scene.posts(at(start - step));
-        scene.stage.world.advance(60);
-        scene.may(at(start));
-        scene.may_not(at(start + 1));
+        // The first day begins at 0, the next one where the first has led.
+        scene.posts(at(day));
+        scene.stage.world.advance(DAY_S - 1);
+        scene.may(at(-day));
+        scene.may_not(at(day + 1));
+        scene.stage.world.advance(1);
+        scene.may(at(2 * day));
+        scene.may_not(at(2 * day + 1));
+        scene.may_not(at(-1));
+        // Never beyond 1.
+        let board = scene.stage.venue.addresses.board;
+        scene.stage.patch::<Board>(&board, |board| {
+            let state = &mut board.underlyings[0];
+            (state.skew_q32, state.smile_q32) = (ONE - 1, ONE - 1);
+        });
+        let both = |value: i64| SurfaceArgs {
+            skew_q32: value.min(ONE),
+            smile_q32: value.min(ONE),
+            ..flat(0.8)
+        };
+        scene.may(both(ONE));
+        scene.may_not(with_change(both(ONE), ONE + 1, &set));
     }
 }
 
 #[test]
-fn the_carry_is_bounded_and_moves_by_a_step_of_its_bound() {
+fn the_carry_is_bounded_and_moves_by_a_days_budget_of_its_bound() {
     let most = q32(0.5) as i64;
-    let step = product(q32(0.5), q32(0.2)) as i64;
+    let day = product(q32(0.5), q32(0.2)) as i64;
     let at = |carry_q32| SurfaceArgs {
         carry_q32,
         ..flat(0.8)
     };
     for sign in [-1, 1] {
         let mut scene = Scene::new();
-        scene.may(at(sign * most));
-        scene.may_not(at(sign * (most + 1)));
+        scene.may(at(sign * day));
+        scene.may_not(at(sign * (day + 1)));
         scene.may_not(at(i64::MIN));
-        scene.posts(at(sign * (most - 1)));
-        scene.stage.world.advance(60);
-        scene.may(at(sign * most));
+        for days in 1..=5 {
+            scene.may_not(at(sign * (days * day + 1)));
+            scene.posts(at((sign * days * day).clamp(-most, most)));
+            scene.stage.world.advance(DAY_S);
+        }
+        scene.may(at(scene.state().carry_q32));
         scene.may_not(at(sign * (most + 1)));
-        scene.may(at(sign * (most - 1 - step)));
-        scene.may_not(at(sign * (most - 2 - step)));
-        scene.may_not(at(-sign * most));
-        // Across zero.
-        let mut scene = Scene::new();
-        scene.posts(at(0));
-        scene.stage.world.advance(60);
-        scene.may(at(sign * step));
-        scene.may_not(at(sign * (step + 1)));
+        scene.may_not(at(-sign * day));
     }
+}
+
+#[test]
+fn a_days_budget_bounds_many_steps_but_for_where_the_market_has_gone() {
+    let mut scene = Scene::posted(0.8);
+    // A fifth up from 0.8 in two steps, no further until a day after the first post.
+    scene.posts(flat(0.88));
+    scene.stage.world.advance(60);
+    scene.may(flat(0.959_9));
+    scene.may_not(flat(0.961));
+    scene.posts(flat(0.959));
+    scene.stage.world.advance(60);
+    scene.may_not(flat(0.97));
+    scene.may(flat(0.8));
+    // The market moves: up to the realised volatility it may follow, and back with it.
+    scene.realised(1.1);
+    scene.may(flat(1.099));
+    scene.may_not(flat(1.101));
+    scene.posts(flat(1.099));
+    scene.stage.world.advance(60);
+    scene.realised(0.7);
+    scene.may_not(flat(1.1));
+    scene.may(flat(1.098));
+    scene.may(flat(0.9));
+    // A day later the budget is counted from where it stands.
+    scene.stage.world.advance(DAY_S);
+    scene.may(flat(1.31));
+    scene.may_not(flat(1.319));
+    // Down likewise.
+    scene.may(flat(0.88));
 }

@@ -10,7 +10,9 @@ use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
+use ballast::events::MakerSkipped;
 use ballast_client::args::OrderArgs;
+use ballast_client::events::decode_all;
 use ballast_client::instructions;
 use ballast_client::state::{Board, Market, PAUSABLE_ALL, Pausable};
 use ballast_sim::{CodedError, Venue};
@@ -94,10 +96,6 @@ fn accounts_that_are_no_makers() {
         ),
         (twin, BallastError::SameAccount.code()),
         (foreign, BallastError::WrongExchange.code()),
-        (scene.stage.market(ETH), mismatch),
-        (addresses.bank(&scene.stage.venue.mints[0]), mismatch),
-        (scene.stage.venue.mints[0], foreign_program),
-        (Stage::key(99).pubkey(), foreign_program),
     ] {
         // The first maker has been filled when the second is looked at.
         let sweep = with(scene.sweep.clone(), &second, &wrong);
@@ -105,6 +103,25 @@ fn accounts_that_are_no_makers() {
     }
     let sweep = scene.sweep.clone();
     scene.goes_through(sweep);
+    // Who has closed his account is passed over as if his order were gone, whatever is at his address now.
+    let mint = scene.stage.venue.mints[0];
+    for (gone, code) in [
+        (scene.stage.market(ETH), mismatch),
+        (addresses.bank(&mint), mismatch),
+        (mint, foreign_program),
+        (Stage::key(99).pubkey(), foreign_program),
+    ] {
+        let mut scene = Scene::new();
+        let sweep = with(scene.sweep.clone(), &second, &gone);
+        let done = scene.stage.world.send(&[sweep], &[&taker]).unwrap();
+        let events = decode_all(&done.logs);
+        let skipped = events
+            .iter()
+            .find_map(|event| event.parse::<MakerSkipped>());
+        let skipped = skipped.expect("somebody was passed over");
+        assert_eq!((skipped.maker, skipped.reason), (gone, code));
+        scene.stage.check_books();
+    }
 }
 
 #[test]

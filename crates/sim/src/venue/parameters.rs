@@ -104,7 +104,7 @@ impl Venue {
                     max_age_s: 3_600,
                     distance_q32: q32(5.0),
                     day_q32: q32(0.2),
-                    carry_maximum_q32: q32(0.25),
+                    carry_maximum_q32: q32(0.5),
                     stale_multiplier_q32: q32(1.2),
                 },
             },

@@ -189,7 +189,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
             if self.purpose == Purpose::AddRisk {
                 return Err(StateError::SettlementPending);
             }
-            if let Some(price) = self.view.settlement_price(&position.terms)? {
+            if let Some((price, _)) = self.view.settlement(&position.terms)? {
                 let payoff = I80F48::from_num(position.terms.payoff(price)?);
                 let value = signed_value_floor(position.base_lots, payoff)?;
                 return self.book_settled(slot, index, value, position.quote);

@@ -202,24 +202,24 @@ impl<'a> View<'a> {
         Ok(position)
     }
 
-    /// The price at which the underlying of an expired market settles, quote units per lot, rounded to the nearest; `None` until it is certain
-    /// ([`PriceEntry::settlement_price`]) and for what has not expired.
+    /// The price at which the underlying of an expired market settles, quote units per lot, rounded to the nearest, and the expiry of the window
+    /// it is the average of, 0 for none; `None` until it is certain ([`PriceEntry::settlement`]) and for what has not expired.
     ///
     /// # Errors
     /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
-    pub fn settlement_price(&self, terms: &MarketTerms) -> Result<Option<u64>, StateError> {
+    pub fn settlement(&self, terms: &MarketTerms) -> Result<Option<(u64, i64)>, StateError> {
         if !terms.is_expired(self.now) {
             return Ok(None);
         }
         let listed = self.exchange.underlying(terms.underlying)?;
         let entry = self.board.price(listed.feed)?;
         let feed = self.exchange.feed(listed.feed)?;
-        let Some(price) = entry.settlement_price(feed, terms.expiry, self.now) else {
+        let Some(window) = entry.settlement(feed, terms.expiry, self.now) else {
             return Ok(None);
         };
-        let of_lot = lot_mark(price, listed.lot_size)?.checked_round();
+        let of_lot = lot_mark(window.price.get(), listed.lot_size)?.checked_round();
         let of_lot = of_lot.and_then(I80F48::checked_to_num);
-        Ok(Some(of_lot.ok_or(StateError::Overflow)?))
+        Ok(Some((of_lot.ok_or(StateError::Overflow)?, window.expiry)))
     }
 
     /// Whether the volatility surface of an underlying is too old to open options on.

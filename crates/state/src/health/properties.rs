@@ -548,7 +548,7 @@ fn do_everything(
             },
         ] {
             let _ = view.is_within_band(&terms, a as u64);
-            let _ = view.settlement_price(&terms);
+            let _ = view.settlement(&terms);
         }
         let _ = view.fresh_mark(index);
         let _ = what_if.deposit(index, a as i64);

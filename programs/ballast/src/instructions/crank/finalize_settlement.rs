@@ -16,7 +16,7 @@ pub struct FinalizeSettlement<'info> {
 
 impl FinalizeSettlement<'_> {
     /// Gives an expired market its settlement price: the average that `refresh_prices` has taken over the window before the expiry, or, where
-    /// too little of that was sampled, over the first later one that was covered.
+    /// too little of that was sampled, over the first later one that was covered, or, where a week brought none, the slow price.
     pub fn handle(ctx: Context<Self>) -> Result<()> {
         let exchange = ctx.accounts.exchange.load()?;
         let board = ctx.accounts.board.load()?;
@@ -31,18 +31,18 @@ impl FinalizeSettlement<'_> {
             market.status(view.now) == MarketStatus::Settling,
             BallastError::NotSettling
         );
-        market.settlement_price = view
-            .settlement_price(&market.terms)
+        let (price, window) = view
+            .settlement(&market.terms)
             .coded()?
             .ok_or(BallastError::SettlementNotReady)?;
+        market.settlement_price = price;
         market.status = MarketStatus::Closed as u8;
 
-        let feed = exchange.underlying(market.terms.underlying).coded()?.feed;
         emit!(SettlementFinalized {
             market: ctx.accounts.market.key(),
             terms: market.terms.into(),
-            settlement_price: market.settlement_price,
-            window: board.price(feed).coded()?.settlement_expiry,
+            settlement_price: price,
+            window,
         });
         Ok(())
     }

@@ -99,7 +99,9 @@ impl SurfaceArgs {
             let budget = product_q32(anchor, day_q32);
             let least = anchor.saturating_sub(budget).min(realised);
             let most = anchor.saturating_add(budget).max(realised);
-            bound(is_first || (least..=most).contains(&new), "largest change within a day")?;
+            // Where the market has come back from, the surface may follow.
+            let away = (new > most && new > old) || (new < least && new < old);
+            bound(is_first || !away, "largest change within a day")?;
             // Too far from what is realised it may only come back.
             let too_low = product_q32(new, listed.surface_distance_q32) < realised;
             let away = too_low && (is_first || new < old);
