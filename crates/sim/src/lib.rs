@@ -10,5 +10,5 @@ pub mod report;
 mod venue;
 mod world;
 
-pub use venue::{AssetSpec, PriceSource, Venue, VenueConfig};
+pub use venue::{AssetSpec, Limits, PriceSource, Venue, VenueConfig};
 pub use world::{CodedError, Refusal, World};

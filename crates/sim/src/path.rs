@@ -27,9 +27,15 @@ pub const HISTORIES: [(&str, &str); 6] = [
         "october",
         "the fall of 10 October 2025, reconstructed from its published points",
     ),
-    ("gap", "SOL and ETH 30% and BTC 25% lower from one price to the next"),
+    (
+        "gap",
+        "SOL and ETH 30% and BTC 25% lower from one price to the next",
+    ),
     ("bleed", "a fall of 33% to 45% in small steps over 36 hours"),
-    ("depeg", "USDC falls to 0.90 US dollars and comes back in part"),
+    (
+        "depeg",
+        "USDC falls to 0.90 US dollars and comes back in part",
+    ),
     (
         "manipulation",
         "a thin token is pushed up to ten times its price, and its attacker takes what he can",
@@ -290,9 +296,17 @@ mod tests {
             for (asset, before) in ASSETS.into_iter().zip(october::BEFORE) {
                 assert_eq!(price(&path, asset, path.points[0].time_s), before);
             }
-            assert!((60..=700).contains(&path.points.len()), "{name}: {}", path.points.len());
+            assert!(
+                (60..=700).contains(&path.points.len()),
+                "{name}: {}",
+                path.points.len()
+            );
             let times = path.points.windows(2);
-            assert!(times.into_iter().all(|pair| pair[0].time_s < pair[1].time_s));
+            assert!(
+                times
+                    .into_iter()
+                    .all(|pair| pair[0].time_s < pair[1].time_s)
+            );
             let positive = |point: &PricePoint| point.prices.iter().all(|price| *price > 0.0);
             assert!(path.points.iter().all(positive));
             assert!(!path.note.is_empty() && path.points[0].prices.len() == path.assets.len());

@@ -2,20 +2,20 @@
 
 use anyhow::{Context, Result};
 use ballast_sim::demo::{self, Options};
-use ballast_sim::path::PricePath;
+use ballast_sim::path::{HISTORIES, PricePath};
 use ballast_sim::report;
 use clap::Parser;
 use std::path::PathBuf;
 
 /// Replays a crash through a Ballast exchange on an embedded Solana VM and writes a report.
 ///
-/// Traders with portfolios of tokens, loans, perpetuals, futures and options go through the fall of 10 October 2025
-/// (reconstructed from its published points) or any path of prices from a file. Every price goes in as a Pyth account; a keeper
-/// posts volatility surfaces, updates funding, liquidates and settles what expires, with ordinary transactions. A path that
-/// ends before the first expiry is followed by the half hour before that at its last prices. At the end everybody
-/// withdraws what is his.
+/// Traders with portfolios of tokens, loans, perpetuals, futures and options go through a named history, by default the fall of 10 October 2025,
+/// or any path of prices from a file. Every price goes in as a Pyth account; a keeper posts volatility surfaces, updates funding, settles what
+/// expires and liquidates: slices of portfolios, and once the insurance fund is exhausted at the cost of profitable counterparties and then of
+/// depositors; all with ordinary transactions. A path that ends before the first expiry is followed by the half hour before that at its last
+/// prices. At the end everybody withdraws what is his.
 #[derive(Parser)]
-#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo")]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo", after_help = histories())]
 struct Arguments {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
@@ -23,9 +23,13 @@ struct Arguments {
     /// Number of traders.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     accounts: u32,
-    /// A CSV file to replay: a header `time,SOL,ETH,BTC` (any of the three), then seconds and prices in US dollars.
-    #[arg(long)]
-    path: Option<PathBuf>,
+    /// What to replay: a history by its name, or a CSV file with a header `time,SOL,ETH,BTC` (any of the three), then seconds and prices in US
+    /// dollars.
+    #[arg(long, value_name = "NAME or FILE", default_value = "october")]
+    path: String,
+    /// What the insurance fund starts with, USDC.
+    #[arg(long, default_value_t = 250_000)]
+    insurance: u32,
     /// Folder for report.html and report.json; target/demo of the repository by default.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -33,13 +37,9 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let path = match &arguments.path {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            PricePath::from_csv(&text, &file.display().to_string())?
-        }
-        None => PricePath::october_2025(arguments.seed),
+    let path = match PricePath::named(&arguments.path, arguments.seed) {
+        Some(path) => path,
+        None => from_file(&arguments.path)?,
     };
     let outcome = demo::run(
         &path,
@@ -47,6 +47,7 @@ fn main() -> Result<()> {
             seed: arguments.seed,
             accounts: arguments.accounts as usize,
             progress: true,
+            insurance: u64::from(arguments.insurance) * 1_000_000,
         },
     )?;
     let output = arguments.output.unwrap_or_else(default_output);
@@ -54,6 +55,23 @@ fn main() -> Result<()> {
     println!("{}", report::summary_table(&outcome.recording.summary));
     println!("Report: {}", output.join("report.html").display());
     demo::check(&outcome)
+}
+
+fn from_file(file: &str) -> Result<PricePath> {
+    let text = std::fs::read_to_string(file).with_context(|| {
+        let names = HISTORIES.map(|(name, _)| name).join(", ");
+        format!("{file} is neither a file that can be read nor one of the histories {names}")
+    })?;
+    PricePath::from_csv(&text, file)
+}
+
+/// The named histories, for the help.
+fn histories() -> String {
+    let mut text = String::from("Histories:");
+    for (name, what) in HISTORIES {
+        text += &format!("\n  {name:<14}{what}");
+    }
+    text
 }
 
 fn default_output() -> PathBuf {

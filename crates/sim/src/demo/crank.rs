@@ -20,26 +20,30 @@ use solana_signer::Signer;
 const HOUR_S: i64 = 3_600;
 /// Surfaces are posted as often as the venue allows, seconds.
 const SURFACE_S: i64 = 60;
-/// What a post may change, as a part of what was posted last, and how far it may be from realised volatility, as a factor: just inside
-/// the venue's bounds.
+/// What a post may change, as a part of what was posted last and, but for where realised volatility has gone, of what stood a day before; and how far it may be
+/// from realised volatility, as a factor: just inside the venue's bounds.
 const STEP: f64 = 0.19;
+const DAY_S: i64 = 86_400;
 const DISTANCE: f64 = 4.9;
 const FLOOR: f64 = 0.1;
 const CAP: f64 = 4.0;
 /// Which part of a rise in realised volatility one day's implied volatility follows; longer tenors follow less, by the root of their time.
 const FOLLOWS: f64 = 0.5;
 /// Downside costs more than upside, and both wings more than the middle.
-const SKEW: f64 = -0.08;
+const SKEW: f64 = -0.06;
 const SMILE: f64 = 0.02;
 /// Yearly carry of forwards in calm markets; it falls by as much for every doubling of realised volatility.
-const CARRY: f64 = 0.08;
-const CARRY_STEP: f64 = 0.09;
+const CARRY: f64 = 0.045;
+/// What a day may change of it.
+const CARRY_STEP: f64 = 0.048;
 
 /// What has been done.
 #[derive(Default)]
 pub struct Crank {
     /// Surfaces posted.
     pub surfaces: u64,
+    /// Times that no surface was within all of the program's bounds.
+    pub surfaces_missing: u64,
     /// Funding rates set.
     pub funding_updates: u64,
     /// Funding that longs have paid to shorts, and shorts to longs, quote units.
@@ -69,8 +73,15 @@ impl Crank {
                 self.funding_updates += 1;
             }
             self.funding_at = now;
+            // The losses of accounts in liquidation wait: what an insolvent one lacks is its counterparties' first.
+            let mut healthy = Vec::new();
+            for account in accounts {
+                if !world.read::<MarginAccount>(account)?.in_liquidation() {
+                    healthy.push(*account);
+                }
+            }
             floor
-                .settle(world, accounts, 1, |_| true)
+                .settle(world, &healthy, 1, |_| true)
                 .context("settle_pnl")?;
         }
         Ok(())
@@ -101,7 +112,11 @@ impl Crank {
         let board = venue.board(world)?;
         for underlying in 0..floor.makers.len() {
             let calm = venue.config.assets[underlying + 1].volatility;
-            let args = surface(underlying as u8, &board.underlyings[underlying], calm);
+            let state = &board.underlyings[underlying];
+            let Some(args) = surface(underlying as u8, state, calm, world.now()) else {
+                self.surfaces_missing += 1;
+                continue;
+            };
             let post = instructions::post_surface(&venue.addresses, &venue.admin.pubkey(), args);
             world.send(&[post], &[&venue.admin])?;
             self.surfaces += 1;
@@ -173,10 +188,17 @@ impl Crank {
     }
 }
 
-/// The next surface: implied volatility follows realised, within what one post may change.
-fn surface(underlying: u8, last: &UnderlyingState, calm: f64) -> SurfaceArgs {
+/// The next surface: implied volatility follows realised, within what one post and one day may change. None where these two allow nothing: when
+/// realised volatility has fallen far since the last post, until the day is over.
+fn surface(underlying: u8, last: &UnderlyingState, calm: f64, now: i64) -> Option<SurfaceArgs> {
     let realised = from_q32(last.volatility_q32);
     let is_first = last.surface_time == 0;
+    // After a day what stands becomes the anchor.
+    let rolls = now - last.anchor_time >= DAY_S;
+    let (anchors, anchor_carry) = match rolls && !is_first {
+        true => (last.atm_volatility_q32, last.carry_q32),
+        false => (last.anchor_volatility_q32, last.anchor_carry_q32),
+    };
     let mut volatility = [0.0; TENORS];
     // Total variance must not fall with time: volatility not faster than its root.
     let mut least = 0.0;
@@ -186,29 +208,35 @@ fn surface(underlying: u8, last: &UnderlyingState, calm: f64) -> SurfaceArgs {
             .clamp(realised / DISTANCE, realised * DISTANCE)
             .clamp(FLOOR, CAP);
         let before = from_q32(last.atm_volatility_q32[tenor]);
+        let anchor = from_q32(anchors[tenor]);
         let reached = if is_first {
             wanted
         } else {
-            wanted.clamp(before * (1.0 - STEP), before * (1.0 + STEP))
+            let least = (anchor * (1.0 - STEP)).min(realised);
+            let most = (anchor * (1.0 + STEP)).max(realised);
+            let (least, most) = (
+                least.max(before * (1.0 - STEP)),
+                most.min(before * (1.0 + STEP)),
+            );
+            if least > most {
+                return None;
+            }
+            wanted.clamp(least, most)
         };
         volatility[tenor] = reached.max(least / root);
         least = volatility[tenor] * root * 1.000_001;
     }
     let signed = |value: f64| (value * Q32_ONE as f64) as i64;
     let carry = CARRY * (1.0 - (realised / calm).max(1.0).log2());
-    let before = last.carry_q32 as f64 / Q32_ONE as f64;
-    let reached = if is_first {
-        carry
-    } else {
-        carry.clamp(before - CARRY_STEP, before + CARRY_STEP)
-    };
-    SurfaceArgs {
+    let anchor = anchor_carry as f64 / Q32_ONE as f64;
+    let reached = carry.clamp(anchor - CARRY_STEP, anchor + CARRY_STEP);
+    Some(SurfaceArgs {
         underlying,
         atm_volatility_q32: volatility.map(q32),
         skew_q32: signed(SKEW),
         smile_q32: signed(SMILE),
         carry_q32: signed(reached),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -224,7 +252,7 @@ mod tests {
             .enumerate()
         {
             state.volatility_q32 = q32(realised);
-            let args = surface(0, &state, 0.5);
+            let args = surface(0, &state, 0.5, 1_000 + minute as i64 * 60).unwrap();
             let posted = args.atm_volatility_q32.map(from_q32);
             for (tenor, now) in posted.into_iter().enumerate() {
                 let before = from_q32(state.atm_volatility_q32[tenor]);
@@ -242,6 +270,12 @@ mod tests {
             assert!(variances.is_sorted());
             state.atm_volatility_q32 = args.atm_volatility_q32;
             (state.carry_q32, state.surface_time) = (args.carry_q32, 1);
+            if minute == 0 {
+                (state.anchor_volatility_q32, state.anchor_time) = (args.atm_volatility_q32, 1_000);
+            }
+            let anchors = state.anchor_volatility_q32.map(from_q32);
+            let most = anchors.map(|anchor| (anchor * 1.2).max(realised));
+            assert!(posted.iter().zip(most).all(|(now, most)| *now <= most));
         }
         assert!(from_q32(state.atm_volatility_q32[0]) > 0.5);
     }

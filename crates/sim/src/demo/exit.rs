@@ -32,6 +32,14 @@ impl Demo {
             }
         }
         exits.push(self.keeper.key.insecure_clone());
+        if let Some(attacker) = &self.attacker {
+            for key in attacker.keys() {
+                let state = self.world.read::<MarginAccount>(&self.floor.account(key))?;
+                if !state.in_liquidation() {
+                    exits.push(key.insecure_clone());
+                }
+            }
+        }
         for key in &exits {
             self.floor.close_all(&mut self.world, key)?;
         }
@@ -72,17 +80,31 @@ impl Demo {
         Ok(())
     }
 
+    /// Withdraws every balance whole, which must be what the program says is there, and closes the account.
     fn withdraw_all(&mut self, key: &Keypair) -> Result<(usize, usize)> {
         let venue = &self.floor.venue;
         let account = self.floor.account(key);
         let state = self.world.read::<MarginAccount>(&account)?;
+        let board = venue.board(&self.world)?;
         let (mut done, mut failed) = (0, 0);
         for balance in state.balances.iter().filter(|slot| !slot.is_free()) {
             let asset = usize::from(balance.asset);
             let mint = venue.mints[asset];
-            self.world.mint_tokens(&mint, &key.pubkey(), 0)?;
+            let wallet = self.world.mint_tokens(&mint, &key.pubkey(), 0)?;
+            let before = self.world.tokens(&wallet);
+            let owned = ledger::deposit(&state, balance.asset, board.indexes(balance.asset)?)?;
+            if owned == 0 {
+                // A part of a native unit: nothing that could be paid out.
+                continue;
+            }
             match venue.withdraw(&mut self.world, key, asset, u64::MAX, false) {
-                Ok(_) => done += 1,
+                Ok(_) if self.world.tokens(&wallet) - before == owned => done += 1,
+                Ok(_) => {
+                    failed += 1;
+                    let paid = self.world.tokens(&wallet) - before;
+                    self.violations
+                        .push(format!("a withdrawal of {owned} native units paid {paid}"));
+                }
                 Err(refusal) => {
                     failed += 1;
                     self.violations

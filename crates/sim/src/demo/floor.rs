@@ -19,6 +19,8 @@ use solana_signer::Signer;
 const HALF_SPREAD: f64 = 0.2;
 const HALF_SPREAD_OPTION: f64 = 0.01;
 const MINUTES_IN_YEAR: f64 = 525_600.0;
+/// The thin token's maker, who knows what it is worth, trades only while the mark is so near to that, as a factor.
+const FAIR: f64 = 1.25;
 
 /// Where everybody trades.
 pub struct Floor {
@@ -28,6 +30,8 @@ pub struct Floor {
     pub listings: Listings,
     /// Market makers, by underlying.
     pub makers: Vec<Keypair>,
+    /// The thin token's underlying and its fair mark, quote units per lot.
+    pub thin: Option<(u8, f64)>,
 }
 
 impl Floor {
@@ -77,8 +81,29 @@ impl Floor {
         Ok((ticks as u64).max(1) * tick)
     }
 
+    /// Whether a maker trades in a market now: not at a price that is too old, nor a manipulated one, nor once it has expired.
+    fn is_open(&self, world: &World, terms: &MarketTerms) -> Result<bool> {
+        let (exchange, board) = (self.venue.exchange(world)?, self.venue.board(world)?);
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: world.now(),
+        };
+        let Ok(mark) = view.fresh_mark(terms.underlying) else {
+            return Ok(false);
+        };
+        let fair = match self.thin {
+            Some((underlying, fair)) if underlying == terms.underlying => {
+                let apart = mark.to_num::<f64>() / fair;
+                (1.0 / FAIR..FAIR).contains(&apart)
+            }
+            _ => true,
+        };
+        Ok(fair && !terms.is_expired(world.now()))
+    }
+
     /// Trades all positions away against the makers. Where margin does not allow one leg of a hedge to go at once, smaller
-    /// parts of each leg go in turn. What has expired stays: it settles by itself.
+    /// parts of each leg go in turn. What has expired stays: it settles by itself; and what nobody trades in at the moment.
     pub fn close_all(&self, world: &mut World, key: &Keypair) -> Result<()> {
         let account = self.account(key);
         let mut divisor = 1;
@@ -86,7 +111,7 @@ impl Floor {
             let (mut open, mut progress) = (false, false);
             let held = world.read::<MarginAccount>(&account)?.positions;
             for position in held.iter().filter(|position| position.base_lots != 0) {
-                if position.terms.is_expired(world.now()) {
+                if !self.is_open(world, &position.terms)? {
                     continue;
                 }
                 open = true;

@@ -61,14 +61,14 @@ pub struct Listings {
 }
 
 impl Listings {
-    /// Lists everything: futures as the admin, series as anybody may.
-    pub fn open(world: &mut World, venue: &Venue) -> Result<Self> {
+    /// Lists everything on the first so many underlyings: futures as the admin, series as anybody may.
+    pub fn open(world: &mut World, venue: &Venue, underlyings: usize) -> Result<Self> {
         let near = next_expiry(world.now() + NEAR_S);
         let far = (FAR_DAYS..)
             .map(|days| near + days * DAY_S)
             .find(|expiry| is_on_expiry_grid(*expiry, world.now()))
             .context("the grid has Fridays")?;
-        let strikes = (1..venue.config.assets.len()).map(|index| {
+        let strikes = (1..=underlyings).map(|index| {
             let spec = &venue.config.assets[index];
             let step = venue.price_per_lot(index, spec.strike_step);
             STRIKES.map(|part| step * (spec.price * part / spec.strike_step).round() as u64)
@@ -109,6 +109,11 @@ impl Listings {
             kind: kind as u8,
             ..Venue::perpetual(index)
         }
+    }
+
+    /// On how many underlyings there are listings.
+    pub fn underlyings(&self) -> usize {
+        self.strikes.len()
     }
 
     /// Every market that expires.

@@ -1,10 +1,12 @@
 //! The product's main job on an embedded VM: traders with mixed portfolios go through a crash.
 //!
 //! Every account is opened and every position taken by ordinary transactions; every price goes in as a Pyth account; a
-//! keeper finds unhealthy accounts with the same engine as the program's and liquidates them with ordinary transactions.
+//! keeper finds unhealthy accounts with the same engine as the program's and liquidates them with ordinary transactions: slices of the
+//! portfolio, then, when the insurance fund is exhausted, profitable counterparties and depositors.
 //! The keeper also posts volatility surfaces, updates funding and settles what expires. At the end everybody closes out and
 //! withdraws what is his, and the books must balance after every step.
 
+mod attacker;
 mod crank;
 mod exit;
 mod floor;
@@ -12,14 +14,16 @@ mod keeper;
 mod listings;
 mod record;
 mod traders;
+mod waterfall;
 
 use crate::conservation;
-use crate::path::PricePath;
+use crate::path::{PricePath, QUOTE, THIN};
 use crate::report::{Holdings, Recording, Step};
-use crate::{Venue, VenueConfig, World};
+use crate::{AssetSpec, Limits, PriceSource, Venue, VenueConfig, World};
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result, bail, ensure};
-use ballast_client::state::SETTLEMENT_WINDOW_S;
+use attacker::Attacker;
+use ballast_client::state::{MarginAccount, SETTLEMENT_WINDOW_S};
 use ballast_client::units::native;
 use crank::Crank;
 use floor::Floor;
@@ -32,18 +36,34 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 use traders::{Profile, Trader};
 
-/// What the insurance fund starts with, quote units.
+/// What the insurance fund starts with, quote units, unless told otherwise.
 const INSURANCE_START: u64 = 250_000_000_000;
+/// How often accounts that are still in liquidation at the end of a path are visited, so that their auctions go on, and then how often while the bound
+/// on losses of depositors gives way; each with the seconds in between.
+const PATIENCE: [(usize, i64); 2] = [(200, 120), (48, 3_600)];
 /// Paths whose times count from 0 start here: 10 October 2025, 20:30 UTC. A time of 0 would mean "never" on the board.
 const RELATIVE_START_S: i64 = 1_760_128_200;
 /// Times below this are relative.
 const UNIX_TIMES_FROM_S: i64 = 1_000_000_000;
-/// Seconds between prices in a settlement window where the path has none.
-const QUIET_STEP_S: i64 = 60;
+/// Seconds between prices where the path has none, in and outside a settlement window.
+const WINDOW_STEP_S: i64 = 60;
+const QUIET_STEP_S: i64 = 900;
 /// Numbers of the keys that are not traders': the keeper's and the first maker's. Traders' come after a gap for further makers.
 const KEEPER: u64 = 0;
 const FIRST_MAKER: u64 = 1;
+const ATTACKER: [u64; 2] = [98, 99];
 const FIRST_TRADER: u64 = 100;
+/// Tokens beside which a maker of the thin one brings.
+const THIN_TOKENS: f64 = 20_000.0;
+/// How the thin token is listed: what can be lost by its price alone is small beside everything else.
+const THIN_LIMITS: Limits = Limits {
+    deposit_cap: 200_000.0,
+    borrow_cap: 0.0,
+    haircut_size_start: 100_000.0,
+    open_interest_cap: 200_000.0,
+    unsettled_profit_cap: 5_000.0,
+    range: (0.3, 0.95),
+};
 /// Added to the path's note where it ends before the first expiry.
 const AFTERWARDS: &str =
     " From the end of the path to the first expiry, at 08:00 UTC, prices stand still.";
@@ -59,6 +79,19 @@ pub struct Options {
     pub accounts: usize,
     /// Whether to show progress.
     pub progress: bool,
+    /// What the insurance fund starts with, quote units.
+    pub insurance: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            accounts: 200,
+            progress: false,
+            insurance: INSURANCE_START,
+        }
+    }
 }
 
 /// A finished run.
@@ -78,9 +111,13 @@ struct Demo {
     beginnings: Vec<(Holdings, i64)>,
     keeper: Keeper,
     crank: Crank,
+    attacker: Option<Attacker>,
+    insurance_start: u64,
     /// Margin accounts of keeper, makers and traders.
     accounts: Vec<Pubkey>,
     prices: Vec<f64>,
+    /// The prices of the start.
+    fair: Vec<f64>,
     violation_count: usize,
     violations: Vec<String>,
     progress: ProgressBar,
@@ -95,9 +132,11 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
     let mut demo = Demo::open(path, options)?;
     demo.open_portfolios(options)?;
     let steps = demo.replay(path)?;
+    demo.clear()?;
     // The first expiry is settled in any case.
     let end = demo.world.now();
     demo.wait(demo.floor.listings.near + 1)?;
+    demo.clear()?;
     let mut summary = demo.summary()?;
     let portfolios = demo.portfolios()?;
     let (withdrawals, failed) = demo.leave()?;
@@ -121,6 +160,7 @@ pub fn run(path: &PricePath, options: &Options) -> Result<Outcome> {
             portfolios,
             settled_rows: demo.crank.settled,
             liquidation_rows: demo.keeper.rows,
+            loss_rows: demo.keeper.loss_rows,
         },
         violations: demo.violations,
     })
@@ -140,12 +180,25 @@ impl Demo {
             asset.strike_step = strike_step(asset.price);
         }
         ensure!(known, "the path has no column for SOL, ETH or BTC");
+        let majors = config.assets.len() - 1;
+        let thin = path.column(THIN).map(|column| first.prices[column]);
+        config.assets.extend(thin.map(thin_token));
+        if let Some(column) = path.column(QUOTE) {
+            config.assets[0].price = first.prices[column];
+        }
         let mut world = World::new(first.time_s + time_offset_s(path))?;
         let prices: Vec<f64> = config.assets.iter().map(|asset| asset.price).collect();
         let venue = Venue::create(&mut world, config, 1)?;
-        let listings = Listings::open(&mut world, &venue)?;
+        if thin.is_some() {
+            venue.set_limits(&mut world, majors + 1, &THIN_LIMITS)?;
+        }
+        let listings = Listings::open(&mut world, &venue, majors)?;
         let makers = (FIRST_MAKER..).take(prices.len() - 1);
         let floor = Floor {
+            thin: thin.map(|price| {
+                let mark = venue.price_per_lot(majors + 1, price);
+                (majors as u8, mark as f64)
+            }),
             venue,
             listings,
             makers: makers.map(|key| account_key(options.seed, key)).collect(),
@@ -167,6 +220,9 @@ impl Demo {
             beginnings: Vec::new(),
             keeper,
             crank: Crank::default(),
+            attacker: None,
+            insurance_start: options.insurance,
+            fair: prices.clone(),
             prices,
             violation_count: 0,
             violations: Vec::new(),
@@ -191,20 +247,26 @@ impl Demo {
         // Every maker lends his token, so that there is something to borrow.
         for (asset, maker) in (1..).zip(&self.floor.makers) {
             let spec = &venue.config.assets[asset];
-            let amount = native(10e6 / spec.price, spec.decimals);
+            let amount = match spec.name {
+                THIN => native(THIN_TOKENS, spec.decimals),
+                _ => native(10e6 / spec.price, spec.decimals),
+            };
             let mint = venue.mints[asset];
             self.world.mint_tokens(&mint, &maker.pubkey(), amount)?;
             venue.deposit(&mut self.world, maker, asset, amount)?;
         }
         let fund = venue.addresses.insurance_fund();
         let key = &self.keeper.key;
-        venue.deposit_into(&mut self.world, key, &fund, 0, INSURANCE_START)?;
+        if self.insurance_start > 0 {
+            venue.deposit_into(&mut self.world, key, &fund, 0, self.insurance_start)?;
+        }
         Ok(())
     }
 
     /// Every trader opens an account, deposits and takes positions against the market makers.
     fn open_portfolios(&mut self, options: &Options) -> Result<()> {
         let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        let majors = self.floor.listings.underlyings();
         self.start_progress("opening portfolios", options.accounts);
         for number in 0..options.accounts {
             let profile = Profile::ALL[number % Profile::ALL.len()];
@@ -213,7 +275,7 @@ impl Demo {
                 &self.floor,
                 account_key(options.seed, FIRST_TRADER + number as u64),
                 profile,
-                &self.prices,
+                &self.prices[..=majors],
                 &mut random,
             )
             .with_context(|| format!("trader {number} ({profile:?})"))?;
@@ -222,13 +284,25 @@ impl Demo {
             self.traders.push(trader);
             self.progress.inc(1);
         }
+        if self.floor.thin.is_some() {
+            let keys = ATTACKER.map(|key| account_key(options.seed, key));
+            let attacker =
+                Attacker::enter(&mut self.world, &self.floor, keys, majors + 1, &self.prices)
+                    .context("the attacker")?;
+            self.accounts.extend(attacker.accounts(&self.floor));
+            self.attacker = Some(attacker);
+        }
         self.check_books()
     }
 
     /// Walks the path: prices in, keeper at work, books checked, figures recorded.
     fn replay(&mut self, path: &PricePath) -> Result<Vec<Step>> {
         self.start_progress("replaying prices", path.points.len());
-        let columns: Vec<Option<usize>> = self.floor.venue.config.assets[1..]
+        let columns: Vec<Option<usize>> = self
+            .floor
+            .venue
+            .config
+            .assets
             .iter()
             .map(|asset| path.column(asset.name))
             .collect();
@@ -238,28 +312,34 @@ impl Demo {
             self.wait(point.time_s + offset_s)?;
             for (index, column) in columns.iter().enumerate() {
                 if let Some(column) = column {
-                    self.prices[index + 1] = point.prices[*column];
+                    self.prices[index] = point.prices[*column];
                 }
             }
-            let work = self.step(point.time_s + offset_s)?;
+            let time_s = point.time_s + offset_s;
+            let work = match path.is_published(point.time_s) {
+                true => self.step(time_s)?,
+                false => self.silent_step(time_s)?,
+            };
             steps.push(self.record(&work)?);
             self.progress.inc(1);
         }
         Ok(steps)
     }
 
-    /// Goes on to just before `until`: in the half hours over which settlement prices are averaged the last prices are published every
-    /// minute, as publishers do while nothing moves.
+    /// Goes on to just before `until`, with the last prices published now and then, as publishers do while nothing moves, and every minute in the half
+    /// hours over which settlement prices are averaged.
     fn wait(&mut self, until: i64) -> Result<()> {
+        let now = self.world.now();
+        let mut times: Vec<i64> = (now..until).step_by(QUIET_STEP_S as usize).collect();
         for expiry in [self.floor.listings.near, self.floor.listings.far] {
-            let now = self.world.now();
-            let start = (expiry - SETTLEMENT_WINDOW_S).max(now + QUIET_STEP_S);
-            let minutes = (start..expiry).step_by(QUIET_STEP_S as usize);
-            for time_s in minutes.chain([expiry]) {
-                if (now + 1..until).contains(&time_s) {
-                    self.step(time_s)?;
-                }
-            }
+            let minutes = (expiry - SETTLEMENT_WINDOW_S..=expiry).step_by(WINDOW_STEP_S as usize);
+            times.extend(minutes);
+        }
+        times.retain(|time_s| (now + WINDOW_STEP_S..until).contains(time_s));
+        times.sort_unstable();
+        times.dedup();
+        for time_s in times {
+            self.step(time_s)?;
         }
         Ok(())
     }
@@ -270,11 +350,51 @@ impl Demo {
         self.floor.venue.set_prices(&mut self.world, &self.prices)?;
         self.crank
             .work(&mut self.world, &self.floor, &self.accounts)?;
+        // He is faster than the keeper.
+        if let Some(attacker) = &mut self.attacker {
+            let price = self.prices.last().copied().unwrap_or_default();
+            attacker.act(
+                &mut self.world,
+                &self.floor,
+                &self.accounts,
+                &self.fair,
+                price,
+            )?;
+        }
+        self.visit()
+    }
+
+    /// A moment at which no oracle publishes: what the keeper tries is refused for its old prices.
+    fn silent_step(&mut self, time_s: i64) -> Result<keeper::Work> {
+        self.world.set_time(time_s);
+        self.floor.venue.accrue(&mut self.world)?;
+        self.visit()
+    }
+
+    fn visit(&mut self) -> Result<keeper::Work> {
         let work = self
             .keeper
-            .work(&mut self.world, &self.floor, &self.traders)?;
+            .work(&mut self.world, &self.floor, &self.accounts)?;
         self.check_books()?;
         Ok(work)
+    }
+
+    /// At the last prices, goes on until nobody is in liquidation any more: auctions run to their end, and the bound of a day on what depositors bear
+    /// gives way.
+    fn clear(&mut self) -> Result<()> {
+        for (visits, seconds) in PATIENCE {
+            for _ in 0..visits {
+                let mut flagged = false;
+                for key in &self.accounts {
+                    flagged |= self.world.read::<MarginAccount>(key)?.in_liquidation();
+                }
+                if !flagged {
+                    return Ok(());
+                }
+                self.step(self.world.now() + seconds)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_books(&mut self) -> Result<()> {
@@ -289,6 +409,23 @@ impl Demo {
         self.progress.reset();
         self.progress.set_length(len as u64);
         self.progress.set_message(message);
+    }
+}
+
+/// A token that hardly trades.
+fn thin_token(price: f64) -> AssetSpec {
+    AssetSpec {
+        name: THIN,
+        decimals: 6,
+        source: PriceSource::Pull,
+        price,
+        lot_size: 1_000_000,
+        tick_size: 100,
+        strike_step: strike_step(price),
+        volatility: 1.5,
+        range: THIN_LIMITS.range,
+        depth: 200_000.0,
+        haircuts: (0.3, 0.5),
     }
 }
 
@@ -323,9 +460,15 @@ pub fn check(outcome: &Outcome) -> Result<()> {
     }
     ensure!(
         summary.in_liquidation_at_the_end == 0,
-        "the insurance fund ran out: {} accounts are still in liquidation",
+        "{} accounts are still in liquidation",
         summary.in_liquidation_at_the_end
     );
+    if let (Some(put_in), Some(end)) = (summary.attacker_put_in_quote, summary.attacker_end_quote) {
+        ensure!(
+            end <= put_in,
+            "the attacker put {put_in} quote units in and ended with {end}"
+        );
+    }
     ensure!(
         summary.withdrawals_failed == 0,
         "{} withdrawals were refused: {}",

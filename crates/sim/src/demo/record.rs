@@ -1,8 +1,9 @@
 //! What the report is made of.
 
-use super::{Demo, INSURANCE_START, keeper};
+use super::{Demo, keeper};
 use crate::demo::traders::{Profile, Trader};
 use crate::report::{ComputeUnits, Holdings, PortfolioRow, Step, Summary};
+use anchor_lang::prelude::Pubkey;
 use anyhow::Result;
 use ballast_client::state::health::{Purpose, Report, View};
 use ballast_client::state::{MarginAccount, Market, MarketKind, ledger};
@@ -16,7 +17,7 @@ impl Demo {
     pub(super) fn standing(&self, trader: &Trader) -> Result<(Holdings, i64)> {
         let account = self.world.read::<MarginAccount>(&trader.account)?;
         let venue = &self.floor.venue;
-        let report = venue.assess(&self.world, &trader.account, Purpose::Liquidate)?;
+        let report = venue.assess(&self.world, &trader.account, Purpose::ReduceRisk)?;
         Ok((Holdings::of(&account), report.equity_mark))
     }
 
@@ -33,7 +34,8 @@ impl Demo {
         let (mut ratios, mut total, mut flagged) = (Vec::new(), 0.0, 0);
         for trader in &self.traders {
             let account = self.world.read::<MarginAccount>(&trader.account)?;
-            view.assess(&account, Purpose::Liquidate, &mut report)?;
+            // At the last known prices where there are no others.
+            view.assess(&account, Purpose::ReduceRisk, &mut report)?;
             total += report.equity_mark as f64 / 1e6;
             flagged += u32::from(account.in_liquidation());
             if report.maintenance_margin > 0 {
@@ -110,15 +112,26 @@ impl Demo {
             .count();
         let [by_longs, by_shorts] = self.crank.funding_paid;
         Ok(Summary {
-            accounts: self.traders.len(),
+            accounts: self.traders.len() + self.attackers().len(),
             liquidations: self.keeper.slices,
             accounts_liquidated: self.keeper.liquidated.len(),
             fully_closed: closed,
             partially_liquidated_and_healthy: standing,
-            bad_debt_quote: self.keeper.bad_debt + unresolved_debt,
+            bad_debt_quote: self.keeper.bad_debt
+                + self.keeper.given_up
+                + self.keeper.loss_shared
+                + unresolved_debt,
             bad_debt_paid_quote: self.keeper.bad_debt,
+            accounts_insolvent: self.keeper.insolvent.len(),
+            insurance_paid_quote: self.keeper.insurance_paid,
+            accounts_deleveraged: self.keeper.deleveraged.len(),
+            profit_given_up_quote: self.keeper.given_up,
+            loans_written_off: self.keeper.resolutions,
+            loss_shared_quote: self.keeper.loss_shared,
+            attacker_put_in_quote: self.attacker.as_ref().map(|of| (of.put_in * 1e6) as i64),
+            attacker_end_quote: self.attacker_end()?,
             in_liquidation_at_the_end: unresolved,
-            insurance_start_quote: INSURANCE_START as i64,
+            insurance_start_quote: self.insurance_start as i64,
             insurance_end_quote: self.insurance()? as i64,
             accounts_with_futures: with_futures,
             accounts_with_futures_liquidated: with_futures_liquidated,
@@ -133,6 +146,7 @@ impl Demo {
             funding_paid_by_longs_quote: by_longs as i64,
             funding_paid_by_shorts_quote: by_shorts as i64,
             surfaces_posted: self.crank.surfaces,
+            surfaces_missing: self.crank.surfaces_missing,
             ..Summary::default()
         })
     }
@@ -204,17 +218,32 @@ impl Demo {
     /// Accounts still in liquidation, and the equity below zero that nobody has taken over, quote units.
     fn unresolved(&self) -> Result<(usize, i64)> {
         let (mut accounts, mut debt) = (0, 0);
-        for trader in &self.traders {
-            if self
-                .world
-                .read::<MarginAccount>(&trader.account)?
-                .in_liquidation()
-            {
+        for key in &self.accounts {
+            if self.world.read::<MarginAccount>(key)?.in_liquidation() {
+                let venue = &self.floor.venue;
+                let report = venue.assess(&self.world, key, Purpose::ReduceRisk)?;
                 accounts += 1;
-                debt += self.standing(trader)?.1.min(0).saturating_neg();
+                debt += report.equity_mark.min(0).saturating_neg();
             }
         }
         Ok((accounts, debt))
+    }
+
+    /// The attacker's margin accounts.
+    fn attackers(&self) -> Vec<Pubkey> {
+        let attacker = self.attacker.iter();
+        attacker
+            .flat_map(|attacker| attacker.accounts(&self.floor))
+            .collect()
+    }
+
+    /// What the attacker has in the end, quote units at the last prices, which are fair again.
+    fn attacker_end(&self) -> Result<Option<i64>> {
+        let Some(attacker) = &self.attacker else {
+            return Ok(None);
+        };
+        let worth = attacker.worth(&self.world, &self.floor, &self.prices)?;
+        Ok(Some((worth * 1e6) as i64))
     }
 
     /// Cash of the insurance fund, quote units.

@@ -25,13 +25,27 @@ pub fn facts(recording: &Recording) -> Vec<Fact> {
         .collect()
 }
 
-fn promises(recording: &Recording) -> [Fact; 3] {
+fn promises(recording: &Recording) -> Vec<Fact> {
     let summary = &recording.summary;
     let went_through = summary
         .withdrawals
         .saturating_sub(summary.withdrawals_failed);
     let steps = format::count(summary.steps);
-    [
+    let attack = summary
+        .attacker_put_in_quote
+        .zip(summary.attacker_end_quote);
+    let attacker = attack.map(|(put_in, end)| Fact {
+        name: "The attacker's gain",
+        figure: format::quote_change(end - put_in),
+        unit: "USDC",
+        detail: format!(
+            "put {} in and had {} at the end, at fair prices",
+            format::quote(put_in),
+            format::quote(end)
+        ),
+        kept: Some(end <= put_in),
+    });
+    let always = [
         Fact {
             name: "Bad debt",
             figure: format::quote(summary.bad_debt_quote),
@@ -39,11 +53,14 @@ fn promises(recording: &Recording) -> [Fact; 3] {
             detail: match summary.bad_debt_quote {
                 0 => "no account ended below zero".into(),
                 _ => format!(
-                    "equity below zero, {} of it paid by the insurance fund",
-                    format::quote(summary.bad_debt_paid_quote)
+                    "equity below zero of {} accounts: {} borne by the insurance fund, {} by profits given up, {} by depositors",
+                    format::count(summary.accounts_insolvent),
+                    format::quote(summary.bad_debt_paid_quote),
+                    format::quote(summary.profit_given_up_quote),
+                    format::quote(summary.loss_shared_quote)
                 ),
             },
-            kept: Some(summary.bad_debt_quote <= summary.bad_debt_paid_quote),
+            kept: Some(summary.unborne_quote() <= 0),
         },
         Fact {
             name: "Conservation violations",
@@ -61,7 +78,8 @@ fn promises(recording: &Recording) -> [Fact; 3] {
             kept: Some(summary.withdrawals_failed == 0),
             ..Fact::default()
         },
-    ]
+    ];
+    always.into_iter().chain(attacker).collect()
 }
 
 fn events(recording: &Recording) -> [Fact; 9] {
@@ -85,8 +103,9 @@ fn events(recording: &Recording) -> [Fact; 9] {
             figure: format::quote(summary.insurance_end_quote),
             unit: "USDC",
             detail: format!(
-                "at the end, {} over the run",
-                format::quote_change(insurance_change)
+                "at the end, {} over the run; {} paid for insolvent accounts",
+                format::quote_change(insurance_change),
+                format::quote(summary.insurance_paid_quote)
             ),
             kept: None,
         },

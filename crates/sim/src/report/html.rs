@@ -1,7 +1,9 @@
 //! The page: one file without scripts or external resources.
 
 use super::facts::{Fact, facts};
-use super::{LiquidationRow, PortfolioRow, Recording, SettledRow, Summary, charts, format};
+use super::{
+    LiquidationRow, LossRow, PortfolioRow, Recording, SettledRow, Summary, charts, format,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Liquidations shown at the beginning and at the end when there are more than both.
@@ -72,6 +74,7 @@ pub fn page(recording: &Recording) -> String {
                     (portfolios(&recording.portfolios))
                     (settled(&recording.settled_rows))
                     (liquidations(&recording.liquidation_rows))
+                    (losses(&recording.loss_rows))
                     (compute_units(summary))
                 }
                 footer { p { "Seed " code { (summary.seed) } ". The same seed gives the same run." } }
@@ -232,6 +235,42 @@ fn liquidations(rows: &[LiquidationRow]) -> Markup {
                             tr.gap { td colspan="10" { (format::count(rows.len() - 2 * ROWS)) " more" } }
                         }
                         @for row in last { (liquidation(row)) }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+fn losses(rows: &[LossRow]) -> Markup {
+    html! {
+        section aria-labelledby="losses" {
+            h2 id="losses" { "Losses beyond the insurance fund" }
+            p.text {
+                "Once the fund is exhausted, positions of an insolvent account are closed against the most profitable opposite ones, whose owners give up \
+                 profit and no more; what is missing then lowers what the depositors of the asset owed own. Amounts in USDC."
+            }
+            @if rows.is_empty() { p.text { "The insurance fund was enough." } }
+            @else {
+                div.scroll.tight role="region" aria-labelledby="losses" tabindex="0" {
+                    (table(&["Time", "Insolvent account", "Who bore it"], &["Equity before", "Loss borne"], html! {
+                        @for row in rows.iter().take(2 * ROWS) {
+                            tr {
+                                td { (format::second(row.time_s)) }
+                                td { code title=(row.account) { (format::short_address(&row.account)) } }
+                                td {
+                                    @match &row.counterparty {
+                                        Some(key) => { (row.asset) " positions of " code title=(key) { (format::short_address(key)) } }
+                                        None => { "depositors of " (row.asset) }
+                                    }
+                                }
+                                td.number { (format::usdc(row.equity_before)) }
+                                td.number { (format::usdc(row.amount)) }
+                            }
+                        }
+                        @if rows.len() > 2 * ROWS {
+                            tr.gap { td colspan="5" { (format::count(rows.len() - 2 * ROWS)) " more" } }
+                        }
                     }))
                 }
             }

@@ -42,10 +42,26 @@ pub struct Summary {
     pub fully_closed: usize,
     /// Accounts that lost a part and were healthy again at the end.
     pub partially_liquidated_and_healthy: usize,
-    /// Equity below zero of insolvent accounts, taken over or left.
+    /// Equity below zero of insolvent accounts, whoever bore it, or left.
     pub bad_debt_quote: i64,
     /// The part of it that the insurance fund paid for.
     pub bad_debt_paid_quote: i64,
+    /// Accounts that were worth less than nothing when they were dealt with.
+    pub accounts_insolvent: usize,
+    /// What the insurance fund paid to takers: bad debt and premiums.
+    pub insurance_paid_quote: i64,
+    /// Accounts whose profitable positions were closed against insolvent ones.
+    pub accounts_deleveraged: usize,
+    /// Profit that they gave up.
+    pub profit_given_up_quote: i64,
+    /// Loans of insolvent accounts written off, in whole or in part.
+    pub loans_written_off: u64,
+    /// What depositors lost by that, at the prices of then.
+    pub loss_shared_quote: i64,
+    /// What the attacker brought, where there is one, at fair prices.
+    pub attacker_put_in_quote: Option<i64>,
+    /// What the attacker had at the end, at fair prices.
+    pub attacker_end_quote: Option<i64>,
     /// Accounts still in liquidation after the last step.
     pub in_liquidation_at_the_end: usize,
     /// The insurance fund's equity before the first step.
@@ -78,6 +94,8 @@ pub struct Summary {
     pub funding_paid_by_shorts_quote: i64,
     /// Volatility surfaces posted.
     pub surfaces_posted: u64,
+    /// Times that none was within all bounds, because realised volatility had fallen too far since the last.
+    pub surfaces_missing: u64,
     /// Times a bank, pool or market did not hold what its accounts are owed.
     pub conservation_violations: usize,
     /// Withdrawals that were tried after the last step.
@@ -148,6 +166,16 @@ pub struct Holdings {
     pub futures: usize,
     /// Positions in option series.
     pub options: usize,
+}
+
+impl Summary {
+    /// Bad debt that nobody has borne.
+    pub fn unborne_quote(&self) -> i64 {
+        self.bad_debt_quote
+            - self.bad_debt_paid_quote
+            - self.profit_given_up_quote
+            - self.loss_shared_quote
+    }
 }
 
 impl Holdings {
@@ -251,6 +279,23 @@ pub struct LiquidationRow {
     pub ratio_after: f64,
 }
 
+/// A loss that was shared once the insurance fund was exhausted. Amounts are USDC.
+#[derive(Clone, Debug, Default)]
+pub struct LossRow {
+    /// Unix seconds, or seconds from 0.
+    pub time_s: i64,
+    /// Address of the insolvent margin account.
+    pub account: String,
+    /// Its mark-to-market equity before.
+    pub equity_before: f64,
+    /// Who gave profit up; the depositors of the asset where there is none.
+    pub counterparty: Option<String>,
+    /// Symbol of the positions' underlying, or of the asset owed.
+    pub asset: String,
+    /// Profit given up, or what depositors lost.
+    pub amount: f64,
+}
+
 /// Everything a run leaves behind.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
@@ -266,6 +311,8 @@ pub struct Recording {
     pub settled_rows: Vec<SettledRow>,
     /// In order of time.
     pub liquidation_rows: Vec<LiquidationRow>,
+    /// In order of time.
+    pub loss_rows: Vec<LossRow>,
 }
 
 /// Writes `report.html` and `report.json` into `directory`, which is created if missing.

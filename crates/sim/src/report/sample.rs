@@ -2,7 +2,8 @@
 
 use crate::path::PricePath;
 use crate::report::{
-    ComputeUnits, Holdings, LiquidationRow, PortfolioRow, Recording, SettledRow, Step, Summary,
+    ComputeUnits, Holdings, LiquidationRow, LossRow, PortfolioRow, Recording, SettledRow, Step,
+    Summary,
 };
 use ballast_client::state::MarketKind;
 
@@ -100,8 +101,16 @@ pub fn recording() -> Recording {
         accounts_liquidated: 63,
         fully_closed: 9,
         partially_liquidated_and_healthy: 54,
-        bad_debt_quote: 0,
-        bad_debt_paid_quote: 0,
+        bad_debt_quote: 1_150_000_000,
+        bad_debt_paid_quote: 800_000_000,
+        accounts_insolvent: 3,
+        insurance_paid_quote: 812_400_000,
+        accounts_deleveraged: 2,
+        profit_given_up_quote: 300_000_000,
+        loans_written_off: 1,
+        loss_shared_quote: 50_000_000,
+        attacker_put_in_quote: Some(400_000_000_000),
+        attacker_end_quote: Some(251_500_000_000),
         in_liquidation_at_the_end: 0,
         insurance_start_quote: 250_000_000_000,
         insurance_end_quote: (insurance * 1e6) as i64,
@@ -118,6 +127,7 @@ pub fn recording() -> Recording {
         funding_paid_by_longs_quote: 1_204_500_000,
         funding_paid_by_shorts_quote: 310_250_000,
         surfaces_posted: 366,
+        surfaces_missing: 0,
         conservation_violations: 0,
         withdrawals: 214,
         withdrawals_failed: 0,
@@ -160,5 +170,23 @@ pub fn recording() -> Recording {
             settled(MarketKind::Put, 122_000.0, 9_100.0),
         ],
         liquidation_rows,
+        loss_rows: vec![
+            LossRow {
+                time_s: 1_760_131_000,
+                account: "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin".into(),
+                equity_before: -350.0,
+                counterparty: Some("7xKXtg2CW87d97TXJSDpbD5jBkheTqA83TZRuJosgAsU".into()),
+                asset: "SOL".into(),
+                amount: 300.0,
+            },
+            LossRow {
+                time_s: 1_760_131_000,
+                account: "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin".into(),
+                equity_before: -50.0,
+                counterparty: None,
+                asset: "USDC".into(),
+                amount: 50.0,
+            },
+        ],
     }
 }

@@ -43,7 +43,7 @@ fn figures_of(summary: &Summary) -> Vec<(&'static str, String)> {
     let change = summary
         .insurance_end_quote
         .saturating_sub(summary.insurance_start_quote);
-    vec![
+    let mut figures = vec![
         ("Price path", summary.path.clone()),
         ("Seed", summary.seed.to_string()),
         ("Price updates", format::count(summary.steps)),
@@ -113,8 +113,28 @@ fn figures_of(summary: &Summary) -> Vec<(&'static str, String)> {
             format!("{} USDC", format::quote(summary.bad_debt_quote)),
         ),
         (
-            "  paid by the insurance fund",
-            format!("{} USDC", format::quote(summary.bad_debt_paid_quote)),
+            "Insolvent accounts",
+            format::count(summary.accounts_insolvent),
+        ),
+        (
+            "  paid for by the insurance fund",
+            format!("{} USDC", format::quote(summary.insurance_paid_quote)),
+        ),
+        (
+            "  profit given up by deleveraging",
+            format!(
+                "{} USDC by {} accounts",
+                format::quote(summary.profit_given_up_quote),
+                format::count(summary.accounts_deleveraged)
+            ),
+        ),
+        (
+            "  loss shared by depositors",
+            format!(
+                "{} USDC in {} loans",
+                format::quote(summary.loss_shared_quote),
+                format::integer(summary.loans_written_off)
+            ),
         ),
         (
             "In liquidation at the end",
@@ -128,5 +148,19 @@ fn figures_of(summary: &Summary) -> Vec<(&'static str, String)> {
             "Withdrawals that went through",
             counted(through, summary.withdrawals),
         ),
-    ]
+    ];
+    let attack = summary
+        .attacker_put_in_quote
+        .zip(summary.attacker_end_quote);
+    figures.extend(attack.map(|(put_in, end)| {
+        (
+            "The attacker's gain",
+            format!(
+                "{} USDC on {}",
+                format::quote_change(end - put_in),
+                format::quote(put_in)
+            ),
+        )
+    }));
+    figures
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-const JSON_NAMES: [&str; 32] = [
+const JSON_NAMES: [&str; 41] = [
     "accounts",
     "transactions",
     "steps",
@@ -10,6 +10,14 @@ const JSON_NAMES: [&str; 32] = [
     "partially_liquidated_and_healthy",
     "bad_debt_quote",
     "bad_debt_paid_quote",
+    "accounts_insolvent",
+    "insurance_paid_quote",
+    "accounts_deleveraged",
+    "profit_given_up_quote",
+    "loans_written_off",
+    "loss_shared_quote",
+    "attacker_put_in_quote",
+    "attacker_end_quote",
     "in_liquidation_at_the_end",
     "insurance_start_quote",
     "insurance_end_quote",
@@ -26,6 +34,7 @@ const JSON_NAMES: [&str; 32] = [
     "funding_paid_by_longs_quote",
     "funding_paid_by_shorts_quote",
     "surfaces_posted",
+    "surfaces_missing",
     "conservation_violations",
     "withdrawals",
     "withdrawals_failed",
@@ -108,6 +117,15 @@ fn page_tells_kinds_of_positions_apart() {
 }
 
 #[test]
+fn page_tells_who_bore_a_loss() {
+    let page = html::page(&sample::recording());
+    for text in ["SOL positions of", "depositors of USDC", "The attacker"] {
+        assert!(page.contains(text), "{text} is missing");
+    }
+    assert!(html::page(&Recording::default()).contains("The insurance fund was enough"));
+}
+
+#[test]
 fn text_from_outside_is_escaped() {
     let mut recording = sample::recording();
     recording.summary.path = "<b>&\"".into();
@@ -128,7 +146,10 @@ fn long_tables_are_cut_in_the_middle() {
 fn broken_promises_are_marked() {
     let mut recording = sample::recording();
     assert!(!html::page(&recording).contains("not as promised"));
-    recording.summary.bad_debt_quote = 1;
+    recording.summary.bad_debt_quote += 1;
+    assert!(html::page(&recording).contains("not as promised"));
+    recording = sample::recording();
+    recording.summary.attacker_end_quote = Some(400_000_000_001);
     let page = html::page(&recording);
     assert!(page.contains("not as promised") && page.contains("0.000001"));
 }
@@ -212,7 +233,10 @@ fn terminal_table_names_the_promises() {
     let table = summary_table(&sample::recording().summary);
     for text in [
         "Bad debt",
-        "0.00 USDC",
+        "1,150.00 USDC",
+        "300.00 USDC by 2 accounts",
+        "50.00 USDC in 1 loans",
+        "−148,500.00 USDC on 400,000.00",
         "63 of 215",
         "17 of 66",
         "3 futures, 6 option series",

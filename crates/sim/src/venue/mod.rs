@@ -2,9 +2,11 @@
 
 mod actions;
 mod config;
+mod limits;
 mod parameters;
 
 pub use config::{AssetSpec, PriceSource, VenueConfig};
+pub use limits::Limits;
 
 use crate::world::World;
 use anchor_lang::prelude::Pubkey;
