@@ -66,6 +66,10 @@ const COSTS: &[(&str, &str)] = &[
         "settle_position/largest_account",
         "one of its options after the expiry",
     ),
+    (
+        "liquidate/32_underlyings",
+        "half of 16 balances and 32 options on 32 underlyings",
+    ),
 ];
 
 /// What the rows of criterion measure, and how many of what an iteration is.

@@ -93,7 +93,7 @@ fn series(stage: &Stage, count: usize, underlyings: usize) -> Vec<MarketTerms> {
             expiry: next_expiry(stage.world.now() + (1 + 5 * (round as i64 % 2)) * DAY_S),
             strike: stage.venue.price_per_lot(asset, steps * spec.strike_step),
             underlying: underlying as u8,
-            kind: if round.is_multiple_of(3) {
+            kind: if index.is_multiple_of(3) {
                 MarketKind::Put as u8
             } else {
                 MarketKind::Call as u8
@@ -217,9 +217,9 @@ fn positions(stage: &Stage, key: &Keypair) -> usize {
         .count()
 }
 
-/// An account with every slot in use, 16 balances, 32 options on three underlyings and 16 orders, trades, is liquidated, and what is left
+/// An account with every slot in use, 16 balances, 32 options and 16 orders, on so many underlyings, trades, is liquidated, and what is left
 /// is settled at the expiry: each in one transaction.
-fn largest_account() -> Vec<Row> {
+fn largest_account(underlyings: u8, name: &str, ceilings: [u64; 4]) -> Vec<Row> {
     let mut stage = Stage::new();
     let (maker, taker, liquidator) = (
         stage.trader(1, 10_000_000.0),
@@ -227,8 +227,10 @@ fn largest_account() -> Vec<Row> {
         stage.trader(3, 10_000_000.0),
     );
     fill_balances(&mut stage, &taker, 16);
-    let series = series(&stage, POSITIONS_MAX, 3);
-    post_surfaces(&mut stage, 3);
+    stage.insure(100_000.0);
+    list_underlyings(&mut stage, underlyings);
+    let series = series(&stage, POSITIONS_MAX, underlyings.into());
+    post_surfaces(&mut stage, underlyings.into());
     for (index, terms) in series.iter().enumerate() {
         stage.venue.list_series(&mut stage.world, terms).unwrap();
         // Short most, long some.
@@ -249,9 +251,9 @@ fn largest_account() -> Vec<Row> {
     buy(&mut stage, &taker, &maker, &series[1], 10);
     let mut rows = vec![row(
         &mut stage,
-        "fill/largest_account",
+        &format!("fill/{name}"),
         "FillOrder",
-        600_000,
+        ceilings[0],
     )];
     stage.check_books();
 
@@ -266,19 +268,21 @@ fn largest_account() -> Vec<Row> {
             .iter()
             .all(|order| order.lots > 0)
     );
-    for asset in 1..4 {
-        let price = stage.prices[asset] * 1.7;
-        stage.set_price(asset, price);
-    }
     let addresses = stage.venue.addresses;
     let account = stage.account(&taker);
     let start = instructions::start_liquidation(&addresses, &account);
+    while stage.simulate(&[all_units(), start.clone()], &[]).is_err() {
+        for asset in 1..4 {
+            let price = stage.prices[asset] * 1.2;
+            stage.set_price(asset, price);
+        }
+    }
     send(&mut stage, start, &[]);
     rows.push(row(
         &mut stage,
-        "start_liquidation/largest_account",
+        &format!("start_liquidation/{name}"),
         "StartLiquidation",
-        400_000,
+        ceilings[1],
     ));
     let event = liquidate(&mut stage, &account, &liquidator, Q32_ONE / 2);
     assert_eq!(
@@ -287,17 +291,17 @@ fn largest_account() -> Vec<Row> {
     );
     rows.push(row(
         &mut stage,
-        "liquidate/largest_account",
+        &format!("liquidate/{name}"),
         "Liquidate",
-        900_000,
+        ceilings[2],
     ));
     stage.check_books();
     settle_what_expires(&mut stage, &series[0], &[&maker, &taker, &liquidator]);
     rows.push(row(
         &mut stage,
-        "settle_position/largest_account",
+        &format!("settle_position/{name}"),
         "SettlePosition",
-        10_000,
+        ceilings[3],
     ));
     rows
 }
@@ -381,6 +385,9 @@ pub fn rows() -> Vec<Row> {
         fill_between_sixteen_options(),
         liquidation_of_eight_and_eight(),
     ];
-    rows.extend(largest_account());
+    let ceilings = [420_000, 190_000, 640_000, 3_000];
+    rows.extend(largest_account(4, "largest_account", ceilings));
+    let ceilings = [770_000, 330_000, 1_070_000, 3_000];
+    rows.extend(largest_account(32, "32_underlyings", ceilings));
     rows
 }

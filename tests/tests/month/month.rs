@@ -137,7 +137,8 @@ impl Month {
         self.next_hour += HOUR;
         let configured = self.stage.venue.config.assets[self.asset].volatility;
         let moved = self.volatility * self.random.random_range(0.97..1.03);
-        self.volatility = moved.clamp(0.75 * configured, 1.3 * configured);
+        // Never more than a fifth apart, which a day allows.
+        self.volatility = moved.clamp(0.92 * configured, 1.1 * configured);
         let (venue, world) = (&self.stage.venue, &mut self.stage.world);
         venue
             .post_flat_surface(world, self.asset, self.volatility, 0.1)
@@ -265,7 +266,7 @@ impl Month {
         price
     }
 
-    /// One account places an order and another fills it in the same transaction.
+    /// One account places an order and another fills it some slots later.
     pub fn take(&mut self, taker: usize, maker: usize, terms: &MarketTerms, lots: i64, price: u64) {
         let [taker_key, maker_key] = [taker, maker].map(|account| self.key(account));
         let (side, opposite) = if lots > 0 {
@@ -295,8 +296,10 @@ impl Month {
             order(side, OrderType::ImmediateOrCancel),
             &[(maker_account, resting)],
         );
-        let signers = [&maker_key, &taker_key];
-        self.stage.world.send(&[place, fill], &signers).unwrap();
+        self.stage.world.send(&[place], &[&maker_key]).unwrap();
+        // Long enough for its price to count for funding.
+        self.stage.world.skip_slots(25);
+        self.stage.world.send(&[fill], &[&taker_key]).unwrap();
         self.book(taker, terms, lots, price, true);
         self.book(maker, terms, -lots, price, false);
     }
