@@ -4,7 +4,10 @@
 mod adl_markets;
 mod adl_price;
 mod adl_refusals;
+mod golden;
 mod insurance;
 mod loss_refusals;
 mod losses;
+mod model;
+mod portfolios;
 mod scene;

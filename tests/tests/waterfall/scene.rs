@@ -93,12 +93,26 @@ impl Scene {
     /// A trade between two traders at the present mark, rounded to the tick.
     #[track_caller]
     pub fn buy(&mut self, buyer: &Keypair, seller: &Keypair, terms: &MarketTerms, lots: u64) {
+        let traded = self.try_buy(buyer, seller, terms, lots);
+        traded.unwrap_or_else(|refusal| panic!("{refusal}"));
+    }
+
+    /// The same, as far as both can afford it.
+    pub fn try_buy(
+        &mut self,
+        buyer: &Keypair,
+        seller: &Keypair,
+        terms: &MarketTerms,
+        lots: u64,
+    ) -> Result<(), Refusal> {
         let order = Venue::limit(Side::Bid, self.tick_of(terms), lots);
         let world = &mut self.stage.world;
-        let venue = &self.stage.venue;
-        let traded = venue.trade_in(world, seller, buyer, terms, order);
-        traded.unwrap_or_else(|refusal| panic!("{refusal}"));
+        let traded = self
+            .stage
+            .venue
+            .trade_in(world, seller, buyer, terms, order);
         self.stage.check_books();
+        traded.map(|_| ())
     }
 
     /// The mark of a lot, rounded to a tick of 100.
