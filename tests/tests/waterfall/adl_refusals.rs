@@ -307,3 +307,25 @@ fn a_pause() {
     scene.stage.set_price(SOL, 140.0);
     scene.send(&[adl], &[]);
 }
+
+/// Short 100 SOL and 10 ETH, which add; ETH rose to 4,400.
+#[test]
+fn a_counterparty_below_his_margin_whose_risk_falls() {
+    let mut scene = Scene::steady();
+    let key = scene.insolvent(10);
+    let dealer = scene.dealer.insecure_clone();
+    let other = scene.stage.trader(20, 8_000.0);
+    scene.buy(&dealer, &other, &sol(), 10_000);
+    scene.buy(&dealer, &other, &Venue::perpetual(ETH), 10_000);
+    scene.stage.set_price(SOL, 139.5);
+    scene.stage.set_price(ETH, 4_400.0);
+    let account = scene.stage.account(&other);
+    let before = scene.assess(&account, Purpose::ReduceRisk);
+    assert!(before.is_liquidatable());
+    // He gives up his profit of less than half a cent on each lot, and a tenth of what the lot is worth needs no margin any more.
+    let event = scene.deleverage(&sol(), &key, &other, 100);
+    near(event.given_up, 100.0 * (5_000.0 - 280.0), 2.0);
+    let after = scene.assess(&account, Purpose::ReduceRisk);
+    assert!(after.is_liquidatable());
+    assert!(after.health_maintenance() > before.health_maintenance());
+}

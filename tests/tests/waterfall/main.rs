@@ -4,6 +4,7 @@
 mod adl_markets;
 mod adl_price;
 mod adl_refusals;
+mod crash;
 mod golden;
 mod insurance;
 mod loss_refusals;
