@@ -1,0 +1,177 @@
+//! What lies behind the insurance fund as a weapon: whom auto-deleveraging hits, in how many calls, and at which prices losses are shared.
+
+use crate::scene::{Raid, WHOLE, between, close, event};
+use ballast::error::BallastError;
+use ballast::events::{BankruptcyResolved, Deleveraged};
+use ballast_client::state::Validity;
+use ballast_tests::SOL;
+use solana_keypair::Keypair;
+
+/// Long 100 SOL from 200 with 3,500 USDC against 60 and 40 of two winners; at 140 it lacks 2,510, and the fund is empty.
+fn gapped(raid: &mut Raid) -> (Keypair, [Keypair; 2]) {
+    let loser = raid.stage.trader(10, 3_500.0);
+    let winners = [11, 12].map(|number| raid.stage.trader(number, 50_000.0));
+    for (winner, tokens) in winners.iter().zip([60.0, 40.0]) {
+        raid.deal(winner, &loser, SOL, tokens, 200.0);
+    }
+    raid.price(SOL, 140.0);
+    raid.flag(&loser);
+    (loser, winners)
+}
+
+fn deleverage(raid: &mut Raid, key: &Keypair, counterparty: &Keypair, lots: u64) -> Deleveraged {
+    let call = raid.deleverage_instruction(SOL, key, counterparty, lots);
+    event(&raid.act(&[call], &[]))
+}
+
+#[test]
+fn the_sequence_and_the_size_of_the_calls_move_units() {
+    // Lots of the first and second winner in each call.
+    let sequences: [&[(usize, u64)]; 5] = [
+        &[(0, u64::MAX), (1, u64::MAX)],
+        &[(1, u64::MAX), (0, u64::MAX)],
+        &[(0, 1), (1, 3_999), (0, u64::MAX), (1, u64::MAX)],
+        &[(0, 3_000), (1, 2_000), (0, 3_000), (1, 2_000)],
+        &[(1, 1), (1, 1), (1, 1), (0, 5_999), (0, 1), (1, u64::MAX)],
+    ];
+    for sequence in sequences {
+        let mut raid = Raid::new();
+        let (loser, winners) = gapped(&mut raid);
+        let lenders = raid.worth(&raid.dealer);
+        let before = [0, 1].map(|number: usize| raid.worth(&winners[number]));
+        for (number, lots) in sequence {
+            deleverage(&mut raid, &loser, &winners[*number], *lots);
+        }
+        assert!(!raid.is_flagged(&loser));
+        // 25.10 a SOL from each, whoever came first: at most 2 units more for each call.
+        let units = 2.0 * sequence.len() as f64 + 2.0;
+        for (number, tokens) in [(0, 60.0), (1, 40.0)] {
+            let change: i64 = raid.worth(&winners[number]) - before[number];
+            close(change, -tokens * 25.1, units);
+        }
+        between(raid.worth(&loser), 0, units as i64);
+        assert_eq!(raid.worth(&raid.dealer), lenders);
+    }
+}
+
+#[test]
+fn hundreds_of_single_lots_cost_a_counterparty_units() {
+    let mut raid = Raid::new();
+    let (loser, winners) = gapped(&mut raid);
+    let before = raid.worth(&winners[1]);
+    for _ in 0..300 {
+        let event = deleverage(&mut raid, &loser, &winners[1], 1);
+        // 0.251 USDC a lot.
+        between(event.given_up, 251_000, 251_001);
+    }
+    close(raid.worth(&winners[1]) - before, -3.0 * 25.1, 600.0);
+    // What is left of the deficit is what falls on the lots that are left.
+    close(raid.equity(&loser), -2_510.0 + 75.3, 600.0);
+}
+
+#[test]
+fn prices_at_which_nobody_is_deleveraged_and_no_loss_is_shared() {
+    let mut raid = Raid::new();
+    let (loser, winners) = gapped(&mut raid);
+    let adl = raid.deleverage_instruction(SOL, &loser, &winners[0], u64::MAX);
+    // Cash settled, so that there is a loan; the clock has run out, so that open positions do not matter.
+    raid.settle(&loser, SOL);
+    raid.wind(&loser, 1 << 40);
+    let resolve = raid.resolve_instruction(&loser, 0);
+    raid.stage
+        .simulate(std::slice::from_ref(&adl), &[])
+        .unwrap();
+    raid.stage
+        .simulate(std::slice::from_ref(&resolve), &[])
+        .unwrap();
+    let both = [adl.clone(), resolve.clone()];
+
+    // Stale.
+    raid.stage.world.advance(121);
+    for call in both.clone() {
+        raid.refused(&[call], &[], BallastError::StalePrice);
+    }
+    // The true price, in the same transaction: it has equity again.
+    let refresh = raid.publish_at(SOL, 166.0, 0);
+    for call in both.clone() {
+        let all = [refresh.to_vec(), vec![call]].concat();
+        raid.refused(&all, &[], BallastError::NotInsolvent);
+    }
+    // Above the buffer nothing happens either, though the flag stands.
+    let refresh = raid.publish_at(SOL, 199.0, 0);
+    for call in both.clone() {
+        let all = [refresh.to_vec(), vec![call]].concat();
+        raid.refused(&all, &[], BallastError::NotInsolvent);
+    }
+    // Wide: insolvent in the middle, and not at the edge.
+    let wide = |raid: &Raid, dollars: f64| {
+        raid.publish(SOL, |price| {
+            price.price = (dollars * 1e8) as i64;
+            price.confidence = (dollars * 3e6) as u64;
+        })
+    };
+    let refresh = wide(&raid, 161.0);
+    raid.act(&refresh, &[]);
+    assert_eq!(raid.validity(SOL), Validity::Wide);
+    raid.refused(
+        std::slice::from_ref(&adl),
+        &[],
+        BallastError::UncertainPrice,
+    );
+    raid.refused(
+        std::slice::from_ref(&resolve),
+        &[],
+        BallastError::NotInsolvent,
+    );
+    // Also at the edge of 154.5: what is shared is what is missing there, 1,060 less than in the middle of 150.
+    let refresh = wide(&raid, 150.0);
+    raid.act(&refresh, &[]);
+    raid.refused(&[adl], &[], BallastError::UncertainPrice);
+    let resolved: BankruptcyResolved = event(&raid.act(&[resolve], &[]));
+    let premium = 154.5 * 100.0 * 0.1 * 0.05;
+    close(resolved.equity_mark, -1_060.0, 5.0);
+    close(resolved.written_off as i64, 1_060.0 + premium, 10.0);
+}
+
+/// One account's loss and its premium are all that is written off, however often it is called.
+#[test]
+fn depositors_bear_the_deficit_and_the_premium_once() {
+    let mut raid = Raid::new();
+    let (loser, winners) = gapped(&mut raid);
+    raid.settle(&loser, SOL);
+    raid.wind(&loser, 10_800);
+    let others = raid.wealth(&[&raid.dealer.insecure_clone(), &raid.raider.insecure_clone()]);
+    let all = others + raid.wealth(&[&winners[0], &winners[1]]);
+    let resolve = raid.resolve_instruction(&loser, 0);
+    let resolved: BankruptcyResolved = event(&raid.act(std::slice::from_ref(&resolve), &[]));
+    // The premium of 70 would come on top, but no more than what is owed is written off: the loss that was settled.
+    close(resolved.written_off as i64, 2_510.0, 5.0);
+    between(raid.equity(&loser), -3, 0);
+    for _ in 0..3 {
+        raid.refused(
+            std::slice::from_ref(&resolve),
+            &[],
+            BallastError::NotInsolvent,
+        );
+    }
+    let keys = [
+        &raid.dealer.insecure_clone(),
+        &raid.raider.insecure_clone(),
+        &winners[0],
+        &winners[1],
+    ];
+    between(
+        raid.wealth(&keys) - all,
+        -(resolved.written_off as i64) - 2,
+        -(resolved.written_off as i64) + 2,
+    );
+    // Should the price come back, what is left goes to whoever takes it for nothing; its owner has nothing of it.
+    raid.price(SOL, 140.5);
+    let raider = raid.raider.insecure_clone();
+    let before = raid.worth(&raider);
+    let taken = raid.take(&loser, &raider, WHOLE);
+    assert_eq!((taken.fraction_q32, taken.price), (WHOLE, 0));
+    close(raid.worth(&raider) - before, 50.0 * 0.75, 10.0);
+    close(raid.fund(), 50.0 * 0.25, 10.0);
+    between(raid.worth(&loser), 0, 3);
+}
