@@ -14,6 +14,8 @@ mod october;
 mod outage;
 mod sketch;
 
+pub use manipulation::PUSH_S;
+
 /// Assets a file may have a column for.
 pub const ASSETS: [&str; 3] = ["SOL", "ETH", "BTC"];
 /// The quote asset, of which only the history `depeg` has prices.

@@ -48,6 +48,7 @@ fn main() -> Result<()> {
             accounts: arguments.accounts as usize,
             progress: true,
             insurance: u64::from(arguments.insurance) * 1_000_000,
+            ..Options::default()
         },
     )?;
     let output = arguments.output.unwrap_or_else(default_output);

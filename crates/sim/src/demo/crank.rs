@@ -42,8 +42,6 @@ const CARRY_STEP: f64 = 0.048;
 pub struct Crank {
     /// Surfaces posted.
     pub surfaces: u64,
-    /// Times that no surface was within all of the program's bounds.
-    pub surfaces_missing: u64,
     /// Funding rates set.
     pub funding_updates: u64,
     /// Funding that longs have paid to shorts, and shorts to longs, quote units.
@@ -113,10 +111,7 @@ impl Crank {
         for underlying in 0..floor.makers.len() {
             let calm = venue.config.assets[underlying + 1].volatility;
             let state = &board.underlyings[underlying];
-            let Some(args) = surface(underlying as u8, state, calm, world.now()) else {
-                self.surfaces_missing += 1;
-                continue;
-            };
+            let args = surface(underlying as u8, state, calm, world.now());
             let post = instructions::post_surface(&venue.addresses, &venue.admin.pubkey(), args);
             world.send(&[post], &[&venue.admin])?;
             self.surfaces += 1;
@@ -188,9 +183,8 @@ impl Crank {
     }
 }
 
-/// The next surface: implied volatility follows realised, within what one post and one day may change. None where these two allow nothing: when
-/// realised volatility has fallen far since the last post, until the day is over.
-fn surface(underlying: u8, last: &UnderlyingState, calm: f64, now: i64) -> Option<SurfaceArgs> {
+/// The next surface: implied volatility follows realised, within what one post and one day may change.
+fn surface(underlying: u8, last: &UnderlyingState, calm: f64, now: i64) -> SurfaceArgs {
     let realised = from_q32(last.volatility_q32);
     let is_first = last.surface_time == 0;
     // After a day what stands becomes the anchor.
@@ -214,14 +208,10 @@ fn surface(underlying: u8, last: &UnderlyingState, calm: f64, now: i64) -> Optio
         } else {
             let least = (anchor * (1.0 - STEP)).min(realised);
             let most = (anchor * (1.0 + STEP)).max(realised);
-            let (least, most) = (
-                least.max(before * (1.0 - STEP)),
-                most.min(before * (1.0 + STEP)),
-            );
-            if least > most {
-                return None;
-            }
-            wanted.clamp(least, most)
+            // Where the market has come back from it takes several steps to follow.
+            wanted
+                .clamp(least, most)
+                .clamp(before * (1.0 - STEP), before * (1.0 + STEP))
         };
         volatility[tenor] = reached.max(least / root);
         least = volatility[tenor] * root * 1.000_001;
@@ -230,13 +220,13 @@ fn surface(underlying: u8, last: &UnderlyingState, calm: f64, now: i64) -> Optio
     let carry = CARRY * (1.0 - (realised / calm).max(1.0).log2());
     let anchor = anchor_carry as f64 / Q32_ONE as f64;
     let reached = carry.clamp(anchor - CARRY_STEP, anchor + CARRY_STEP);
-    Some(SurfaceArgs {
+    SurfaceArgs {
         underlying,
         atm_volatility_q32: volatility.map(q32),
         skew_q32: signed(SKEW),
         smile_q32: signed(SMILE),
         carry_q32: signed(reached),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -252,7 +242,7 @@ mod tests {
             .enumerate()
         {
             state.volatility_q32 = q32(realised);
-            let args = surface(0, &state, 0.5, 1_000 + minute as i64 * 60).unwrap();
+            let args = surface(0, &state, 0.5, 1_000 + minute as i64 * 60);
             let posted = args.atm_volatility_q32.map(from_q32);
             for (tenor, now) in posted.into_iter().enumerate() {
                 let before = from_q32(state.atm_volatility_q32[tenor]);
@@ -268,14 +258,18 @@ mod tests {
                 .zip(TENOR_DAYS)
                 .map(|(vol, days)| vol * vol * days as f64);
             assert!(variances.is_sorted());
+            let before = state.atm_volatility_q32.map(from_q32);
             state.atm_volatility_q32 = args.atm_volatility_q32;
             (state.carry_q32, state.surface_time) = (args.carry_q32, 1);
             if minute == 0 {
                 (state.anchor_volatility_q32, state.anchor_time) = (args.atm_volatility_q32, 1_000);
             }
-            let anchors = state.anchor_volatility_q32.map(from_q32);
-            let most = anchors.map(|anchor| (anchor * 1.2).max(realised));
-            assert!(posted.iter().zip(most).all(|(now, most)| *now <= most));
+            let most = state.anchor_volatility_q32.map(from_q32);
+            let most = most.map(|anchor| (anchor * 1.2).max(realised));
+            let bounds = posted.iter().zip(most).zip(before);
+            for ((now, most), before) in bounds {
+                assert!(*now <= most || *now < before, "{posted:?}");
+            }
         }
         assert!(from_q32(state.atm_volatility_q32[0]) > 0.5);
     }

@@ -139,6 +139,11 @@ impl Keeper {
                 progress = self.share_loss(world, floor, account, accounts)?;
             }
             if !progress {
+                // The auction's clock only counts time that somebody observes.
+                let observe = instructions::start_liquidation(&floor.venue.addresses, account);
+                world
+                    .send(&[observe], &[])
+                    .context("start_liquidation again")?;
                 return Ok(());
             }
         }

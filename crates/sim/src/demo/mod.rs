@@ -51,7 +51,7 @@ const QUIET_STEP_S: i64 = 900;
 /// Numbers of the keys that are not traders': the keeper's and the first maker's. Traders' come after a gap for further makers.
 const KEEPER: u64 = 0;
 const FIRST_MAKER: u64 = 1;
-const ATTACKER: [u64; 2] = [98, 99];
+const ATTACKER: [u64; 3] = [97, 98, 99];
 const FIRST_TRADER: u64 = 100;
 /// Tokens beside which a maker of the thin one brings.
 const THIN_TOKENS: f64 = 20_000.0;
@@ -81,6 +81,8 @@ pub struct Options {
     pub progress: bool,
     /// What the insurance fund starts with, quote units.
     pub insurance: u64,
+    /// Whether winners have all losses settled and take their profit before the keeper comes, so that less of it is left to be given up.
+    pub winners_first: bool,
 }
 
 impl Default for Options {
@@ -90,6 +92,7 @@ impl Default for Options {
             accounts: 200,
             progress: false,
             insurance: INSURANCE_START,
+            winners_first: false,
         }
     }
 }
@@ -113,6 +116,7 @@ struct Demo {
     crank: Crank,
     attacker: Option<Attacker>,
     insurance_start: u64,
+    winners_first: bool,
     /// Margin accounts of keeper, makers and traders.
     accounts: Vec<Pubkey>,
     prices: Vec<f64>,
@@ -222,6 +226,7 @@ impl Demo {
             crank: Crank::default(),
             attacker: None,
             insurance_start: options.insurance,
+            winners_first: options.winners_first,
             fair: prices.clone(),
             prices,
             violation_count: 0,
@@ -350,6 +355,11 @@ impl Demo {
         self.floor.venue.set_prices(&mut self.world, &self.prices)?;
         self.crank
             .work(&mut self.world, &self.floor, &self.accounts)?;
+        if self.winners_first {
+            self.floor
+                .settle(&mut self.world, &self.accounts, 2, |_| true)
+                .context("settle_pnl")?;
+        }
         // He is faster than the keeper.
         if let Some(attacker) = &mut self.attacker {
             let price = self.prices.last().copied().unwrap_or_default();

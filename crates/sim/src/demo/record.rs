@@ -111,6 +111,8 @@ impl Demo {
             .filter(|row| row.kind == MarketKind::Future)
             .count();
         let [by_longs, by_shorts] = self.crank.funding_paid;
+        let attacker = self.attacker.as_ref();
+        let [taken, debt_taken] = attacker.map_or([0; 2], |of| of.from_insurance);
         Ok(Summary {
             accounts: self.traders.len() + self.attackers().len(),
             liquidations: self.keeper.slices,
@@ -118,12 +120,13 @@ impl Demo {
             fully_closed: closed,
             partially_liquidated_and_healthy: standing,
             bad_debt_quote: self.keeper.bad_debt
+                + debt_taken
                 + self.keeper.given_up
                 + self.keeper.loss_shared
                 + unresolved_debt,
-            bad_debt_paid_quote: self.keeper.bad_debt,
-            accounts_insolvent: self.keeper.insolvent.len(),
-            insurance_paid_quote: self.keeper.insurance_paid,
+            bad_debt_paid_quote: self.keeper.bad_debt + debt_taken,
+            accounts_insolvent: self.keeper.insolvent.len() + usize::from(debt_taken > 0),
+            insurance_paid_quote: self.keeper.insurance_paid + taken,
             accounts_deleveraged: self.keeper.deleveraged.len(),
             profit_given_up_quote: self.keeper.given_up,
             loans_written_off: self.keeper.resolutions,
@@ -146,7 +149,6 @@ impl Demo {
             funding_paid_by_longs_quote: by_longs as i64,
             funding_paid_by_shorts_quote: by_shorts as i64,
             surfaces_posted: self.crank.surfaces,
-            surfaces_missing: self.crank.surfaces_missing,
             ..Summary::default()
         })
     }

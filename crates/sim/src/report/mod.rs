@@ -94,8 +94,6 @@ pub struct Summary {
     pub funding_paid_by_shorts_quote: i64,
     /// Volatility surfaces posted.
     pub surfaces_posted: u64,
-    /// Times that none was within all bounds, because realised volatility had fallen too far since the last.
-    pub surfaces_missing: u64,
     /// Times a bank, pool or market did not hold what its accounts are owed.
     pub conservation_violations: usize,
     /// Withdrawals that were tried after the last step.

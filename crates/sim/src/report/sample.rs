@@ -127,7 +127,6 @@ pub fn recording() -> Recording {
         funding_paid_by_longs_quote: 1_204_500_000,
         funding_paid_by_shorts_quote: 310_250_000,
         surfaces_posted: 366,
-        surfaces_missing: 0,
         conservation_violations: 0,
         withdrawals: 214,
         withdrawals_failed: 0,

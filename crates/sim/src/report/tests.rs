@@ -1,6 +1,6 @@
 use super::*;
 
-const JSON_NAMES: [&str; 41] = [
+const JSON_NAMES: [&str; 40] = [
     "accounts",
     "transactions",
     "steps",
@@ -34,7 +34,6 @@ const JSON_NAMES: [&str; 41] = [
     "funding_paid_by_longs_quote",
     "funding_paid_by_shorts_quote",
     "surfaces_posted",
-    "surfaces_missing",
     "conservation_violations",
     "withdrawals",
     "withdrawals_failed",
