@@ -4,7 +4,7 @@ use crate::scene::{Raid, WHOLE, between, close, event};
 use ballast::error::BallastError;
 use ballast::events::{BankruptcyResolved, Deleveraged};
 use ballast_client::state::Validity;
-use ballast_tests::SOL;
+use ballast_tests::{ETH, SOL};
 use solana_keypair::Keypair;
 
 /// Long 100 SOL from 200 with 3,500 USDC against 60 and 40 of two winners; at 140 it lacks 2,510, and the fund is empty.
@@ -174,4 +174,48 @@ fn depositors_bear_the_deficit_and_the_premium_once() {
     close(raid.worth(&raider) - before, 50.0 * 0.75, 10.0);
     close(raid.fund(), 50.0 * 0.25, 10.0);
     between(raid.worth(&loser), 0, 3);
+}
+
+/// Who owes two assets: the caller chooses whose lenders bear the loss, and not how much of it.
+#[test]
+fn choosing_the_lenders_does_not_make_the_loss_larger() {
+    for first in [0, ETH] {
+        let mut raid = Raid::new();
+        let dealer = raid.dealer.insecure_clone();
+        raid.stage.fund(&dealer, ETH, 1_000.0);
+        let debtor = raid.stage.trader(10, 1.0);
+        raid.stage.fund(&debtor, SOL, 200.0);
+        raid.stage.mint(&debtor, ETH, 0);
+        let borrow = [
+            raid.stage.withdraw(&debtor, ETH, 300_000_000, true),
+            raid.withdraw(&debtor, 17_000.0),
+        ];
+        raid.act(&borrow, &[&debtor]);
+        // 200 SOL at 140 against 3 ETH and 16,999 USDC.
+        raid.price(SOL, 140.0);
+        raid.flag(&debtor);
+        let figures = raid.figures(&debtor);
+        close(figures.equity_mark, -999.0, 10.0);
+        let most = -figures.equity_mark + figures.maintenance_margin / 20;
+        let lenders = raid.worth(&dealer);
+        let raider = raid.worth(&raid.raider);
+        let mut resolve = [
+            raid.resolve_instruction(&debtor, 0),
+            raid.resolve_instruction(&debtor, ETH),
+        ];
+        if first == ETH {
+            resolve.reverse();
+        }
+        raid.act(&resolve[..1], &[]);
+        for call in resolve {
+            raid.refused(&[call], &[], BallastError::NotInsolvent);
+        }
+        // A unit of ETH, 40 quote units, is the coarsest that is rounded.
+        let lost = lenders + raider - raid.worth(&dealer) - raid.worth(&raid.raider);
+        between(lost, most - 100, most + 100);
+        if first == ETH {
+            // Those who lent USDC, the raider among them, lose nothing.
+            assert_eq!(raid.worth(&raid.raider), raider);
+        }
+    }
 }
