@@ -74,9 +74,9 @@ fn prices_at_which_nobody_is_deleveraged_and_no_loss_is_shared() {
     let mut raid = Raid::new();
     let (loser, winners) = gapped(&mut raid);
     let adl = raid.deleverage_instruction(SOL, &loser, &winners[0], u64::MAX);
-    // Cash settled, so that there is a loan; the clock has run out, so that open positions do not matter.
-    raid.settle(&loser, SOL);
+    // The clock has run out, so that open positions do not matter, and their loss is settled, so that there is a loan.
     raid.wind(&loser, 1 << 40);
+    raid.settle(&loser, SOL);
     let resolve = raid.resolve_instruction(&loser, 0);
     raid.stage
         .simulate(std::slice::from_ref(&adl), &[])
@@ -138,8 +138,8 @@ fn prices_at_which_nobody_is_deleveraged_and_no_loss_is_shared() {
 fn depositors_bear_the_deficit_and_the_premium_once() {
     let mut raid = Raid::new();
     let (loser, winners) = gapped(&mut raid);
-    raid.settle(&loser, SOL);
     raid.wind(&loser, 10_800);
+    raid.settle(&loser, SOL);
     let others = raid.wealth(&[&raid.dealer.insecure_clone(), &raid.raider.insecure_clone()]);
     let all = others + raid.wealth(&[&winners[0], &winners[1]]);
     let resolve = raid.resolve_instruction(&loser, 0);
