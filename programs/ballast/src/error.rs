@@ -239,6 +239,8 @@ pub enum BallastError {
     NotInsolvent,
     #[msg("The insurance fund can still pay: liquidate the account")]
     InsuranceFundNotEmpty,
+    #[msg("The account is insolvent: its open positions' losses become loans only after its auction")]
+    LossNotCovered,
     #[msg("The counterparty's position is not in profit")]
     CounterpartyNotInProfit,
     #[msg("The counterparty would fall below its maintenance margin")]

@@ -3,7 +3,7 @@ use crate::events::PnlSettled;
 use crate::instructions::{require_accrued, require_not_paused, settle_funding};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
-use ballast_state::health::View;
+use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{
     Bank, Board, Exchange, MarginAccount, Market, Pausable, Position, QUOTE_ASSET, ledger,
 };
@@ -22,8 +22,8 @@ pub struct SettlePnl<'info> {
 }
 
 impl SettlePnl<'_> {
-    /// A loss goes from the account's cash into the market's pool, borrowing what is missing; a profit comes out of the
-    /// pool, never more than it holds. Equity stays the same.
+    /// A loss goes from the account's cash into the market's pool, borrowing what is missing unless the account is insolvent; a profit comes out of
+    /// the pool, never more than it holds. Equity stays the same.
     pub fn handle(ctx: Context<Self>) -> Result<()> {
         let exchange = ctx.accounts.exchange.load()?;
         let board = ctx.accounts.board.load()?;
@@ -46,15 +46,22 @@ impl SettlePnl<'_> {
         let profit = profit(&view, &position)?;
         require_neq!(profit, 0, BallastError::NothingToSettle);
         let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;
-        let settled = profit.min(pool);
+        let mut settled = profit.min(pool);
         require_neq!(settled, 0, BallastError::SettlementPoolEmpty);
+        let indexes = board.indexes(QUOTE_ASSET).coded()?;
+        let owned = ledger::amount(account.balance_mut(QUOTE_ASSET).coded()?, indexes).coded()?;
+        if owned.saturating_add(settled) < 0
+            && position.base_lots != 0
+            && is_insolvent(&view, &account)?
+        {
+            settled = -owned.max(0);
+            require_neq!(settled, 0, BallastError::LossNotCovered);
+        }
 
         position.change(0, -settled).coded()?;
         *account.position_mut(&market.terms).coded()? = position;
         market.book(&before, &position).coded()?;
-        let indexes = board.indexes(QUOTE_ASSET).coded()?;
         let cash = account.balance_mut(QUOTE_ASSET).coded()?;
-        let owned = ledger::amount(cash, indexes).coded()?;
         require_accrued(&view, &bank, owned.saturating_add(settled) < 0)?;
         if settled > 0 {
             ledger::credit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
@@ -77,6 +84,16 @@ impl SettlePnl<'_> {
         });
         Ok(())
     }
+}
+
+/// Whether an account has lost more than it had and its auction has not run to its end. Until then its open positions' losses do not become
+/// loans: winners would be paid in full by lenders instead of bearing their part (`auto_deleverage`).
+fn is_insolvent(view: &View, account: &MarginAccount) -> Result<bool> {
+    let mut report = Report::boxed();
+    view.assess(account, Purpose::Liquidate, &mut report)
+        .coded()?;
+    let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
+    Ok(report.equity_mark < 0 && !ran_out)
 }
 
 /// The profit that may move into cash. A perpetual's is at the board's price. A future's is what that and its forward agree on, so that a

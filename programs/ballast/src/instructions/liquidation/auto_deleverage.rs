@@ -43,7 +43,8 @@ struct Closing {
 impl AutoDeleverage<'_> {
     /// Closes lots of an insolvent account against those of a counterparty at the bankruptcy price: the mark less the part of what is missing
     /// that falls on these lots, by their share of the value of all open positions, so that every counterparty of a market bears the same per lot and the order
-    /// does not matter. The counterparty gives up no more than his profit on these lots.
+    /// does not matter. The counterparty gives up no more than his profit on these lots; without one he is closed at the mark, and only once the
+    /// auction has run to its end.
     pub fn handle(ctx: Context<Self>, lots_max: u64) -> Result<()> {
         let accounts = ctx.accounts;
         let exchange = accounts.exchange.load()?;
@@ -126,7 +127,9 @@ fn agree(
         .coded()?;
     let (opposite, _, profit) = valued(counterparty, report, terms)?;
     require!(held.signum() == -opposite.signum(), BallastError::SameSide);
-    require_gt!(profit, 0, BallastError::CounterpartyNotInProfit);
+    // In the end, so that nobody stays insolvent for ever, at the mark against anyone.
+    let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
+    require!(profit > 0 || ran_out, BallastError::CounterpartyNotInProfit);
     let lots = held
         .unsigned_abs()
         .min(opposite.unsigned_abs())

@@ -197,7 +197,7 @@ fn agree(
     )
     .coded()?;
     let available = fund_cash(view, fund)?;
-    if report.equity_mark > 0 {
+    if report.equity_mark >= 0 {
         // A solvent account can always be taken for nothing, whatever premium the fund could still add.
         price = price.max(-to_signed(available)?);
     }
