@@ -6,6 +6,12 @@ use std::time::Instant;
 
 const ACCOUNTS: usize = 39;
 
+/// Ceilings of compute units behind the insurance fund, each beside the most that the demo has measured.
+const CEILINGS: [(&str, u64); 2] = [
+    ("AutoDeleverage", 94_000),    // 75,111
+    ("ResolveBankruptcy", 25_000), // 19,911
+];
+
 fn replay(name: &str, options: &Options) -> Outcome {
     let path = PricePath::named(name, options.seed).unwrap();
     let outcome = run(&path, options).unwrap_or_else(|error| panic!("{name}: {error:#}"));
@@ -128,6 +134,10 @@ fn a_gap_beyond_a_small_fund_is_borne_by_profits_and_then_by_depositors() {
         let given_up: f64 = given_up.map(|row| row.amount).sum();
         assert!((given_up - summary.profit_given_up_quote as f64 / 1e6).abs() < 0.01);
         assert!(winners_first || summary.profit_given_up_quote > 0);
+        for (instruction, ceiling) in CEILINGS {
+            let measured = summary.cu.get(instruction).map_or(0, |units| units.max);
+            assert!(measured <= ceiling, "{instruction}: {measured}");
+        }
         shared.push(summary.loss_shared_quote);
     }
     // Some owe money without positions: no profit stands against that. What winners have settled is nobody's profit any more either.

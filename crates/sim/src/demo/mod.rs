@@ -356,9 +356,7 @@ impl Demo {
         self.crank
             .work(&mut self.world, &self.floor, &self.accounts)?;
         if self.winners_first {
-            self.floor
-                .settle(&mut self.world, &self.accounts, 2, |_| true)
-                .context("settle_pnl")?;
+            self.settle_everything()?;
         }
         // He is faster than the keeper.
         if let Some(attacker) = &mut self.attacker {
@@ -372,6 +370,21 @@ impl Demo {
             )?;
         }
         self.visit()
+    }
+
+    /// Losers first, those in liquidation too, then winners; whatever is refused is refused.
+    fn settle_everything(&mut self) -> Result<()> {
+        let accounts = self.accounts.iter().cycle().take(2 * self.accounts.len());
+        for key in accounts {
+            let held = self.world.read::<MarginAccount>(key)?.positions;
+            for position in held.iter().filter(|slot| !slot.is_free()) {
+                let terms = &position.terms;
+                if position.base_lots == 0 || !terms.is_option() {
+                    let _ = self.floor.venue.settle_in(&mut self.world, key, terms);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A moment at which no oracle publishes: what the keeper tries is refused for its old prices.

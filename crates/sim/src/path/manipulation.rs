@@ -6,8 +6,8 @@ use super::sketch::Sketch;
 /// What the path models.
 pub const NOTE: &str = "This path is made up after the fall of Mango Markets on 11 October 2022. A token that hardly trades, listed with small \
     depth and low caps, is pushed up from 1 to 10 US dollars within five minutes, held there for three and let go. Its attacker has deposited it and is long \
-    its perpetual against an account of his own; at the top he settles his profit, borrows and withdraws all that the program lets him. \
-    SOL, ETH and BTC hardly move.";
+    its perpetual against an account of his own; at the top he settles his profit, borrows and withdraws all that the program lets him. If his short account became insolvent, a third one of his would \
+    take it over at the insurance fund's cost; but the push is slow enough for the keeper to liquidate it before. SOL, ETH and BTC hardly move.";
 
 /// When the push begins, when it is done, when it is let go and when the price is back, seconds.
 pub const PUSH_S: [i64; 4] = [1_200, 1_500, 1_680, 1_920];
