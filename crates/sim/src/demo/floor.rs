@@ -158,7 +158,9 @@ impl Floor {
                     }
                     Err(refusal)
                         if refusal.is(BallastError::SettlementPoolEmpty)
-                            || refusal.is(BallastError::NothingToSettle) => {}
+                            || refusal.is(BallastError::NothingToSettle)
+                            // The loss of an insolvent account, which is its counterparties' first.
+                            || refusal.is(BallastError::LossNotCovered) => {}
                     Err(refusal) => return Err(refusal.into()),
                 }
             }

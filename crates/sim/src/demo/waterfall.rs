@@ -116,7 +116,9 @@ impl Keeper {
                     continue;
                 }
                 Err(refusal)
-                    if is_over(&refusal) || refusal.is(BallastError::PositionsStillOpen) =>
+                    if is_over(&refusal)
+                        || refusal.is(BallastError::PositionsStillOpen)
+                        || refusal.is(BallastError::TooEarly) =>
                 {
                     return Ok(progress);
                 }
@@ -166,7 +168,7 @@ fn is_over(refusal: &Refusal) -> bool {
     .any(|error| refusal.is(error))
 }
 
-/// Accounts with an opposite position in a market, the most profitable first.
+/// Accounts whose opposite position in a market may be closed against the account's, the most profitable first.
 fn opposite(
     world: &World,
     floor: &Floor,
@@ -181,7 +183,10 @@ fn opposite(
         board: &board,
         now: world.now(),
     };
-    let side = world.read::<MarginAccount>(account)?.lots(terms).signum();
+    let state = world.read::<MarginAccount>(account)?;
+    let side = state.lots(terms).signum();
+    // In the end the rest is closed at the mark, against anyone.
+    let ran_out = state.auction_elapsed_s >= exchange.liquidation.premium_full_s;
     let mut report = Report::boxed();
     let mut found = Vec::new();
     for key in accounts.iter().filter(|key| *key != account) {
@@ -196,7 +201,7 @@ fn opposite(
             .filter(|(position, _)| position.terms == *terms)
             .map(|(_, valued)| valued.profit)
             .sum::<i64>();
-        if profit > 0 {
+        if profit > 0 || ran_out {
             found.push((profit, *key));
         }
     }
@@ -215,6 +220,7 @@ fn settle_losses(world: &mut World, floor: &Floor, account: &Pubkey) -> Result<b
                 if [
                     BallastError::SettlementPoolEmpty,
                     BallastError::NothingToSettle,
+                    BallastError::LossNotCovered,
                     BallastError::OptionNotClosed,
                     BallastError::SettlementPending,
                     BallastError::StalePrice,

@@ -6,7 +6,7 @@ use super::sketch::Sketch;
 /// What the path models.
 pub const NOTE: &str = "This path is made up. For forty minutes nothing happens; then the next price of SOL and ETH is 30% lower, that of BTC \
     25%, and nothing in between could be traded. It models a halt, or a night in which nobody can sell: the case that margin cannot prevent, \
-    because accounts are below zero before anybody may liquidate them. A little comes back in the hour after.";
+    because accounts are below zero before anybody may liquidate them. After half an hour a little comes back.";
 
 /// When the gap opens, seconds.
 pub const GAP_S: i64 = 2_400;
@@ -20,7 +20,7 @@ pub const SKETCH: Sketch<3> = Sketch {
         (0, [1.0; 3]),
         (GAP_S - 30, [1.0; 3]),
         (GAP_S, AFTER),
-        (GAP_S + 900, [0.7, 0.71, 0.75]),
+        (GAP_S + 1_800, AFTER),
         (6_000, [0.74, 0.74, 0.79]),
     ],
     noise: [0.0015, 0.0012, 0.001],
