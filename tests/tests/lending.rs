@@ -455,6 +455,7 @@ fn while_nothing_is_lent_only_the_first_loan_waits() {
         .unwrap();
     let spare = stage.withdraw(&long, USDC, report.health_initial() as u64, false);
     stage.world.send(&[spare], &[&long]).unwrap();
+    stage.fund(&long, ETH, 10.0);
     stage.set_price(SOL, 150.0);
     stage.world.advance(1);
     let loss = stage.settle(&account, SOL);

@@ -241,7 +241,7 @@ pub enum BallastError {
     InsuranceFundNotEmpty,
     #[msg("The account is insolvent: its open positions' losses become loans only after its auction")]
     LossNotCovered,
-    #[msg("The counterparty's position is not in profit")]
+    #[msg("The counterparty's profit does not cover his part: others first, or after the auction")]
     CounterpartyNotInProfit,
     #[msg("The counterparty would fall below its maintenance margin")]
     CounterpartyWouldFall,

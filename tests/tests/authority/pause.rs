@@ -85,16 +85,21 @@ fn insolvent(stage: &mut Stage, maker: &Keypair) -> [Pubkey; 2] {
         .unwrap();
     let accounts = [&long, &borrower].map(|key| stage.account(key));
     let bank = stage.venue.addresses.bank(&stage.venue.mints[USDC]);
-    let debt = I80F48::from_num(3_000_000_000i64);
-    for account in &accounts {
+    // The maker's profit on the long one's lots covers 100 USDC, not more.
+    let debts = [100i64, 3_000].map(|usdc| I80F48::from_num(usdc * 1_000_000));
+    for (account, debt) in accounts.iter().zip(debts) {
         stage.patch::<MarginAccount>(account, |account| {
             account.balances[0].shares.set(-debt);
         });
     }
-    stage.patch::<Bank>(&bank, |bank| bank.borrow_shares.set(debt * 2));
+    stage.patch::<Bank>(&bank, |bank| {
+        bank.borrow_shares.set(debts[0] + debts[1]);
+    });
     for account in &accounts {
         let start = instructions::start_liquidation(&stage.venue.addresses, account);
         stage.world.send(&[start], &[]).unwrap();
+        // Long enough for losses to be shared.
+        stage.patch::<MarginAccount>(account, |account| account.auction_elapsed_s = 900);
     }
     accounts
 }

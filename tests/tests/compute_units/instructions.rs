@@ -5,7 +5,7 @@ use ballast_client::args::{
     AssetParameters, CorrelationArgs, LiquidateArgs, OrderArgs, OrderFilter, Role,
 };
 use ballast_client::instructions;
-use ballast_client::state::{MarketKind, MarketTerms, Side, next_expiry};
+use ballast_client::state::{MarginAccount, MarketKind, MarketTerms, Side, next_expiry};
 use ballast_risk::Q32_ONE;
 use ballast_sim::{Venue, VenueConfig};
 use ballast_tests::probe::deploy_directory;
@@ -119,6 +119,8 @@ fn a_bankruptcy() -> BTreeMap<String, u64> {
     for account in &accounts {
         let start = instructions::start_liquidation(&addresses, account);
         stage.world.send(&[start], &[]).unwrap();
+        // As if it had been watched for a quarter of an hour.
+        stage.patch::<MarginAccount>(account, |account| account.auction_elapsed_s = 900);
     }
     let against = stage.account(&short);
     let perpetual = Venue::perpetual(SOL);

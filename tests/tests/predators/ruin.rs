@@ -239,6 +239,8 @@ fn lenders_bear_what_lies_beyond_the_collateral_and_half_a_percent() {
         raid.price(SOL, dollars);
         raid.flag(&debtor);
         let resolve = raid.resolve_instruction(&debtor, 0);
+        raid.refused(std::slice::from_ref(&resolve), &[], BallastError::TooEarly);
+        raid.watched(&debtor, 900);
         let resolved: BankruptcyResolved = event(&raid.act(&[resolve], &[]));
         let missing = 15_899.0 - dollars * 100.0;
         let premium = dollars * 100.0 * 0.1 * 0.05;

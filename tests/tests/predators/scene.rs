@@ -96,6 +96,14 @@ impl Raid {
         self.stage.check_books();
     }
 
+    /// The auction's clock, as if the account had been watched for so long.
+    pub fn watched(&mut self, key: &Keypair, seconds: u64) {
+        let account = self.stage.account(key);
+        self.stage.patch::<MarginAccount>(&account, |account| {
+            account.auction_elapsed_s = seconds;
+        });
+    }
+
     /// Lets time pass and publishes the prices again.
     pub fn wait(&mut self, seconds: i64) {
         self.stage.world.advance(seconds);

@@ -196,6 +196,7 @@ fn choosing_the_lenders_does_not_make_the_loss_larger() {
         raid.flag(&debtor);
         let figures = raid.figures(&debtor);
         close(figures.equity_mark, -999.0, 10.0);
+        raid.watched(&debtor, 900);
         let most = -figures.equity_mark + figures.maintenance_margin / 20;
         let lenders = raid.worth(&dealer);
         let raider = raid.worth(&raid.raider);

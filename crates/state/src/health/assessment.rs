@@ -326,7 +326,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
             aggregate_directional(&directional[..count], parameters.max_offset_q32, |a, b| {
                 self.view.exchange.correlation(indexes[a], indexes[b])
             })?;
-        report.depeg_factor_q32 = self.view.depeg_factor_q32()?;
+        report.depeg_factor_q32 = self.view.depeg_factor_q32(self.purpose)?;
         let mut margin = report.directional_loss;
         add(&mut margin, report.residual_loss)?;
         add(&mut margin, report.contingencies)?;

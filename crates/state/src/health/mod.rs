@@ -324,15 +324,22 @@ impl<'a> View<'a> {
 }
 
 impl View<'_> {
-    /// Factor on margin for the quote asset's de-peg at its last known price, however old; 1 while its feed was never set.
-    fn depeg_factor_q32(&self) -> Result<u64, StateError> {
+    /// Factor on margin for the quote asset's de-peg at its last known price, however old; 1 while its feed was never set. For a liquidation an
+    /// uncertain price counts at its upper edge, and one that is not fresh says nothing.
+    fn depeg_factor_q32(&self, purpose: Purpose) -> Result<u64, StateError> {
         let quote = self.exchange.asset(QUOTE_ASSET)?;
         let (entry, validity) = self.feed_price(quote.feed)?;
-        if validity == Validity::NeverSet {
-            return Ok(Q32_ONE);
-        }
+        let price = match (validity, purpose) {
+            (Validity::NeverSet, _) | (Validity::Stale, Purpose::Liquidate) => {
+                return Ok(Q32_ONE);
+            }
+            (Validity::Wide, Purpose::Liquidate) => {
+                entry.price.get().saturating_add(entry.confidence.get())
+            }
+            _ => entry.price.get(),
+        };
         // Quote units per quote unit is the price itself.
-        let price_q32 = u64::try_from(entry.price.get().to_bits() >> 16).unwrap_or(u64::MAX);
+        let price_q32 = u64::try_from(price.to_bits() >> 16).unwrap_or(u64::MAX);
         Ok(depeg_factor_q32(
             price_q32,
             self.exchange.margin.depeg_multiplier_q32,

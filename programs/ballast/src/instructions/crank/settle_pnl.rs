@@ -90,7 +90,7 @@ impl SettlePnl<'_> {
 /// loans: winners would be paid in full by lenders instead of bearing their part (`auto_deleverage`).
 fn is_insolvent(view: &View, account: &MarginAccount) -> Result<bool> {
     let mut report = Report::boxed();
-    view.assess(account, Purpose::Liquidate, &mut report)
+    view.assess(account, Purpose::ReduceRisk, &mut report)
         .coded()?;
     let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
     Ok(report.equity_mark < 0 && !ran_out)

@@ -127,9 +127,8 @@ fn agree(
         .coded()?;
     let (opposite, _, profit) = valued(counterparty, report, terms)?;
     require!(held.signum() == -opposite.signum(), BallastError::SameSide);
-    // In the end, so that nobody stays insolvent for ever, at the mark against anyone.
+    // In the end, so that nobody stays insolvent for ever, against anyone: for what his profit bears.
     let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
-    require!(profit > 0 || ran_out, BallastError::CounterpartyNotInProfit);
     let lots = held
         .unsigned_abs()
         .min(opposite.unsigned_abs())
@@ -139,6 +138,11 @@ fn agree(
     let value = part_ceil(lots_value, lots, held)?;
     let share = part_ceil(deficit, value.saturating_abs(), all_values)?.min(deficit);
     let profit = -part_ceil(-profit, lots, opposite)?;
+    // Otherwise a winner could send others ahead whose small profit spares his.
+    require!(
+        (profit > 0 && profit >= share) || ran_out,
+        BallastError::CounterpartyNotInProfit
+    );
     Ok(Closing {
         lots,
         value,

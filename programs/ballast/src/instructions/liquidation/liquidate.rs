@@ -92,7 +92,7 @@ impl<'info> Liquidate<'info> {
         );
         // Neither the owner nor the account's delegate may buy it from himself at a discount.
         let independent =
-            liquidator.owner != account.owner && !account.may_trade(&accounts.signer.key());
+            !account.may_trade(&liquidator.owner) && !account.may_trade(&accounts.signer.key());
         require!(independent, BallastError::SameAccount);
         require!(!liquidator.in_liquidation(), BallastError::InLiquidation);
         require!(

@@ -48,6 +48,12 @@ impl ResolveBankruptcy<'_> {
         let mut report = Report::boxed();
         let deficit = uninsured_deficit(&view, &account, &fund, &mut report)?;
         let parameters = &exchange.liquidation;
+        // A price of one moment is nothing to share losses by.
+        require_gte!(
+            account.auction_elapsed_s,
+            parameters.first_s,
+            BallastError::TooEarly
+        );
         let is_open = account.positions.iter().any(|slot| slot.base_lots != 0);
         let ran_out = account.auction_elapsed_s >= parameters.premium_full_s;
         require!(!is_open || ran_out, BallastError::PositionsStillOpen);
@@ -65,6 +71,8 @@ impl ResolveBankruptcy<'_> {
             .write_off(balance, indexes, amount, maximum_q32, now)
             .coded()?;
         require_gt!(written_off, 0, BallastError::LossLimitReached);
+        // The premium is for who takes the rest, from now on for nothing.
+        account.auction_elapsed_s = account.auction_elapsed_s.max(parameters.zero_s);
 
         let deposit_index_bits = indexes.deposit.get().to_bits();
         let equity_mark = report.equity_mark;
