@@ -2,8 +2,8 @@
 
 use crate::{
     ASSETS_MAX, FEEDS_MAX, Feed, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_PATIENCE_S,
-    SETTLEMENT_WINDOW_S, StateError,
-    StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying, next_expiry,
+    SETTLEMENT_WINDOW_S, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying,
+    next_expiry,
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};

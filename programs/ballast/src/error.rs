@@ -239,7 +239,9 @@ pub enum BallastError {
     NotInsolvent,
     #[msg("The insurance fund can still pay: liquidate the account")]
     InsuranceFundNotEmpty,
-    #[msg("The account is insolvent: its open positions' losses become loans only after its auction")]
+    #[msg(
+        "The account is insolvent: its open positions' losses become loans only after its auction"
+    )]
     LossNotCovered,
     #[msg("The counterparty's profit does not cover his part: others first, or after the auction")]
     CounterpartyNotInProfit,

@@ -348,7 +348,8 @@ fn without_budget(scene: &mut Scene) {
 
 #[test]
 fn skew_and_smile_begin_at_nothing_and_move_by_a_part_of_a_days_budget() {
-    let setters: [(fn(&mut SurfaceArgs, i64), i64); 2] = [
+    type Setter = fn(&mut SurfaceArgs, i64);
+    let setters: [(Setter, i64); 2] = [
         (|args, value| args.skew_q32 = value, 3),
         (|args, value| args.smile_q32 = value, 9),
     ];

@@ -258,16 +258,13 @@ impl Venue {
         );
         world.send(&[place_maker], &[maker])?;
         world.skip_slots(REST_SLOTS);
-        world
-            .send(&[place_taker, fill], &[taker])
-            .inspect_err(|_| {
-                let account = self.addresses.margin_account(&maker.pubkey(), 0);
-                let cancel =
-                    instructions::cancel_order(&account, &maker.pubkey(), maker_order_id);
-                world
-                    .send(&[cancel], &[maker])
-                    .expect("the order rests in his account");
-            })
+        world.send(&[place_taker, fill], &[taker]).inspect_err(|_| {
+            let account = self.addresses.margin_account(&maker.pubkey(), 0);
+            let cancel = instructions::cancel_order(&account, &maker.pubkey(), maker_order_id);
+            world
+                .send(&[cancel], &[maker])
+                .expect("the order rests in his account");
+        })
     }
 
     /// Settles one account's profit or loss in the perpetual on the `index`th token.

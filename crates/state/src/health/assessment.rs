@@ -372,7 +372,10 @@ impl<'a, 'b> Assessment<'a, 'b> {
         let report = &mut *self.report;
         add(&mut report.equity_mark, profit)?;
         add(&mut report.equity_maintenance, profit)?;
-        add(&mut report.equity_initial, profit.saturating_sub(promised).min(cap))?;
+        add(
+            &mut report.equity_initial,
+            profit.saturating_sub(promised).min(cap),
+        )?;
         add(&mut report.equity_initial, -discount)?;
         add(&mut report.residual_loss, residual)?;
         add(&mut report.contingencies, size)?;

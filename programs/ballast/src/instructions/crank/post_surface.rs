@@ -86,7 +86,7 @@ impl SurfaceArgs {
         let realised = last.volatility_q32;
         let highest = product_q32(realised, listed.surface_distance_q32);
         let mut total_variance = 0;
-        for index in 0..TENORS {
+        for (index, days) in TENOR_DAYS.into_iter().enumerate() {
             let new = self.atm_volatility_q32[index];
             let old = last.atm_volatility_q32[index];
             let within = (listed.surface_floor_q32..=listed.surface_cap_q32).contains(&new);
@@ -109,8 +109,11 @@ impl SurfaceArgs {
             let away = new > highest && (is_first || new > old);
             bound(!away, "distance above the realised volatility")?;
             // Otherwise a calendar spread would be worth less than nothing.
-            let variance = product_q32(new, new).saturating_mul(TENOR_DAYS[index]);
-            bound(variance >= total_variance, "total variance, which must rise")?;
+            let variance = product_q32(new, new).saturating_mul(days);
+            bound(
+                variance >= total_variance,
+                "total variance, which must rise",
+            )?;
             total_variance = variance;
         }
         let moved = |new: i64, anchor: i64, limit: u64, most: u64| {
@@ -119,16 +122,31 @@ impl SurfaceArgs {
         // At three deviations from the money, as far as they count, each then changes a volatility by a day's change of the level.
         let (skew, smile) = (day_q32 / 3, day_q32 / 9);
         bound(
-            moved(self.skew_q32, last.anchor_skew_q32, COEFFICIENT_MAX_Q32, skew),
+            moved(
+                self.skew_q32,
+                last.anchor_skew_q32,
+                COEFFICIENT_MAX_Q32,
+                skew,
+            ),
             "skew, or its largest change within a day",
         )?;
         bound(
-            moved(self.smile_q32, last.anchor_smile_q32, COEFFICIENT_MAX_Q32, smile),
+            moved(
+                self.smile_q32,
+                last.anchor_smile_q32,
+                COEFFICIENT_MAX_Q32,
+                smile,
+            ),
             "smile, or its largest change within a day",
         )?;
         let most = listed.carry_maximum_q32;
         bound(
-            moved(self.carry_q32, last.anchor_carry_q32, most, product_q32(most, day_q32)),
+            moved(
+                self.carry_q32,
+                last.anchor_carry_q32,
+                most,
+                product_q32(most, day_q32),
+            ),
             "carry, or its largest change within a day",
         )
     }

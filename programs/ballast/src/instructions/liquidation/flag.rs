@@ -13,9 +13,7 @@ pub fn end_if_recovered(
     key: &Pubkey,
     report: &mut Report,
 ) -> bool {
-    account.in_liquidation()
-        && view.has_recovered(account, report)
-        && end_liquidation(account, key)
+    account.in_liquidation() && view.has_recovered(account, report) && end_liquidation(account, key)
 }
 
 /// The same for an account that has just been assessed for a liquidation.
