@@ -1,6 +1,6 @@
 //! Deleveraging in futures and options, in portfolios of several markets, with funding, and in markets that have expired.
 
-use super::scene::{ALL, Scene, USDC, dated, near, one, sol};
+use super::scene::{ALL, FIRST_S, Scene, USDC, dated, near, one, sol};
 use ballast::error::BallastError;
 use ballast::events::Deleveraged;
 use ballast_client::instructions;
@@ -236,6 +236,7 @@ fn a_market_that_has_expired_settles_instead() {
     }
     // The lots turn into quote, the quote into a loan, and the loan is shared.
     let resolve = scene.resolve_instruction(USDC, &key);
+    scene.wind(&key, FIRST_S);
     scene.refused(resolve.clone(), BallastError::PositionsStillOpen);
     for terms in [&option, &future] {
         let venue = &scene.stage.venue;

@@ -1,6 +1,6 @@
 //! At what price lots close, who bears how much, and that the sequence does not matter.
 
-use super::scene::{ALL, EQUITY, Scene, near, one, sol};
+use super::scene::{ALL, END_S, EQUITY, FIRST_S, Scene, USDC, near, one, sol};
 use ballast::error::BallastError;
 use ballast::events::{Deleveraged, LiquidationEnded};
 use ballast_client::state::MarketTerms;
@@ -167,6 +167,17 @@ fn nobody_gives_up_more_than_his_profit() {
     scene.stage.set_price(SOL, 140.0);
     scene.start(&key);
     let cash = scene.equity(&late) - 250_000_000;
+    // Until the end others come first.
+    for elapsed_s in [0, END_S - 1] {
+        scene.wind(&key, elapsed_s);
+        for lots in [1, 2_500, ALL] {
+            let adl = scene.adl(&sol(), &key, &late, lots);
+            scene.refused(adl, BallastError::CounterpartyNotInProfit);
+        }
+        let adl = scene.adl(&sol(), &key, &dealer, 5_000);
+        scene.passes(&adl);
+    }
+    scene.wind(&key, END_S);
     let event = scene.deleverage(&sol(), &key, &late, 2_500);
     near(event.given_up, 125e6 - 0.725e6, 1.0);
     near(event.equity_mark, EQUITY as f64, 5.0);
@@ -180,6 +191,42 @@ fn nobody_gives_up_more_than_his_profit() {
     assert_eq!(scene.position(&key, &sol()).base_lots, 5_000);
     assert_eq!(scene.market(&sol()).open_interest_lots, 5_000);
     assert!(scene.is_flagged(&key));
+}
+
+#[test]
+fn a_winner_cannot_have_the_loss_lent() {
+    let mut scene = Scene::steady();
+    let key = scene.insolvent(10);
+    let dealer = scene.dealer.insecure_clone();
+    let account = scene.stage.account(&key);
+    let deficit = -scene.equity(&key);
+    let rich = scene.equity(&dealer);
+    // All cash of the insolvent account, and not a unit more, however long before the end.
+    let owned = scene.stage.owned(&account, USDC);
+    assert_eq!(owned, 3_500_000_000);
+    let pool = scene.market(&sol()).settlement_pool;
+    scene.settle(&key, &sol());
+    assert_eq!(scene.stage.owned(&account, USDC), 0);
+    assert_eq!(scene.market(&sol()).settlement_pool, pool + 3_500_000_000);
+    let settle = scene.settle_instruction(&key, &sol());
+    for elapsed_s in [0, FIRST_S, END_S - 1] {
+        scene.wind(&key, elapsed_s);
+        scene.refused(settle.clone(), BallastError::LossNotCovered);
+    }
+    assert_eq!(scene.equity(&key), -deficit);
+    // In the end the rest would be lent.
+    scene.wind(&key, END_S);
+    scene.passes(&settle);
+    scene.wind(&key, END_S - 1);
+    // The winner bears it.
+    let event = scene.deleverage(&sol(), &key, &dealer, ALL);
+    assert_eq!((event.base_lots, event.given_up), (10_000, deficit));
+    assert_eq!((scene.equity(&key), scene.is_flagged(&key)), (0, false));
+    assert!(scene.stage.state(&key).is_empty());
+    near(scene.equity(&dealer), (rich - deficit) as f64, 2.0);
+    scene.settle(&dealer, &sol());
+    assert_eq!(scene.position(&dealer, &sol()).quote, 0);
+    near(scene.equity(&dealer), (rich - deficit) as f64, 2.0);
 }
 
 /// A short in one of three markets, opened on the way down.
@@ -212,7 +259,7 @@ fn deficit_and_share(scene: &Scene, key: &Keypair, terms: &MarketTerms) -> (f64,
 
 #[test]
 fn random_accounts_against_an_independent_calculation() {
-    let (mut capped, mut full, mut would_fall) = (0, 0, 0);
+    let (mut capped, mut full, mut at_mark, mut would_fall, mut refused) = (0, 0, 0, 0, 0);
     for seed in 0..16 {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut scene = Scene::on(Stage::steady());
@@ -232,7 +279,7 @@ fn random_accounts_against_an_independent_calculation() {
         }
         // The prices go against it in steps; on the way the dealer hands his side to others.
         let mut others: Vec<Other> = Vec::new();
-        for (step, fall) in [0.08, 0.16, 0.22, 0.24].into_iter().enumerate() {
+        for fall in [0.08, 0.16, 0.22, 0.24] {
             for &(asset, lots) in &markets {
                 let sign = lots.signum() as f64;
                 let price = [1.0, 200.0, 4_000.0, 100_000.0][asset];
@@ -240,7 +287,7 @@ fn random_accounts_against_an_independent_calculation() {
             }
             let price = scene.stage.prices[SOL];
             scene.stage.set_price(SOL, price);
-            for &(asset, lots) in markets.iter().filter(|_| step < 3) {
+            for &(asset, lots) in &markets {
                 let other = scene.stage.trader(
                     20 + others.len() as u8,
                     random.random_range(3_000.0..20_000f64).round(),
@@ -273,13 +320,21 @@ fn random_accounts_against_an_independent_calculation() {
                 .min(lots_max as i64);
             let (deficit, per_lot) = deficit_and_share(&scene, &key, &terms);
             let price = scene.mark(&terms);
-            let profit = opposite.quote as f64 + opposite.base_lots as f64 * price;
-            let profit = profit * lots as f64 / opposite.base_lots.abs() as f64;
+            let all_profit = opposite.quote as f64 + opposite.base_lots as f64 * price;
+            let profit = all_profit * lots as f64 / opposite.base_lots.abs() as f64;
             let share = deficit * per_lot * lots as f64;
             let adl = scene.adl(&terms, &key, other, lots_max);
-            if profit < 1.0 {
-                scene.refused(adl, BallastError::CounterpartyNotInProfit);
-                continue;
+            // A second before the end only whoever can bear his share is closed.
+            scene.wind(&key, END_S - 1);
+            let short = share.max(1.0) - profit;
+            assert!(short.abs() > 3.0, "{short}: too close to tell");
+            if short > 0.0 {
+                scene.refused(adl.clone(), BallastError::CounterpartyNotInProfit);
+                refused += 1;
+                if random.random_bool(0.1) {
+                    continue;
+                }
+                scene.wind(&key, END_S);
             }
             let before = [scene.equity(&key), scene.equity(other)];
             let open = scene.market(&terms).open_interest_lots;
@@ -291,7 +346,7 @@ fn random_accounts_against_an_independent_calculation() {
                 }
                 Err(refusal) => panic!("{refusal}"),
             };
-            near(event.given_up, share.min(profit), 3.0);
+            near(event.given_up, share.min(profit).max(0.0), 3.0);
             near(event.equity_mark, -deficit, 3.0);
             assert_eq!(event.base_lots, lots * held.signum());
             near(
@@ -308,18 +363,24 @@ fn random_accounts_against_an_independent_calculation() {
             let left = scene.position(other, &terms);
             assert_eq!(left.base_lots, opposite.base_lots + event.base_lots);
             assert_eq!(scene.market(&terms).open_interest_lots, open - lots as u64);
-            // What he keeps of it is no loss.
+            // What he keeps of it is all but that, and no new loss.
             let kept = left.quote as f64 + left.base_lots as f64 * price;
-            assert!(kept >= -3.0, "{kept}");
-            if share > profit {
+            near(kept as i64, all_profit - event.given_up as f64, 3.0);
+            assert!(kept >= all_profit.min(0.0) - 3.0, "{kept}");
+            if profit < 0.0 {
+                assert_eq!(event.given_up, 0);
+                at_mark += 1;
+            } else if share > profit {
                 capped += 1;
             } else {
                 full += 1;
             }
         }
     }
-    println!("{capped} capped, {full} full, {would_fall} would have fallen");
-    assert!(capped > 20 && full > 40);
+    println!(
+        "{capped} capped, {full} full, {at_mark} at the mark, {would_fall} would have fallen, {refused} before the end"
+    );
+    assert!(capped > 20 && full > 40 && at_mark > 0 && refused > 40);
 }
 
 /// Buys lots from the dealer, or sells.

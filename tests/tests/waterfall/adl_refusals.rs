@@ -1,6 +1,6 @@
 //! When and against whom nobody is deleveraged.
 
-use super::scene::{ALL, EQUITY, Scene, USDC, WHOLE, near, sol};
+use super::scene::{ALL, END_S, EQUITY, Scene, USDC, WHOLE, near, sol};
 use anchor_lang::error::ErrorCode;
 use ballast::error::BallastError;
 use ballast_client::state::health::Purpose;
@@ -38,6 +38,16 @@ fn an_account_with_equity_left() {
     scene.stage.fund(&key, USDC, 1e-6);
     assert!(scene.is_flagged(&key) && scene.equity(&key) == 0);
     scene.refused(adl, BallastError::NotInsolvent);
+    // It is taken for nothing at any time, though the fund is empty.
+    let flagged = scene.stage.world.svm.clone();
+    for elapsed_s in [0, END_S] {
+        scene.stage.world.svm = flagged.clone();
+        scene.wind(&key, elapsed_s);
+        let taken = scene.take(&key, WHOLE);
+        assert_eq!((taken.price, taken.insurance_payment), (0, 0));
+        assert_eq!((taken.equity_mark, scene.fund()), (0, 0));
+        near(taken.payment, 0.0, 5.0);
+    }
 }
 
 #[test]
@@ -127,24 +137,56 @@ fn counterparties_without_a_profit() {
     scene.stage.set_price(SOL, 130.0);
     scene.buy(&dealer, &late, &sol(), 1_000);
     let adl = scene.adl(&sol(), &key, &late, ALL);
-    // The maker's fee is a loss already, then there is one on every lot, then a profit of one unit.
+    // The maker's fee is a loss already, then there is one on every lot.
     for price in [130.0, 140.0] {
         scene.stage.set_price(SOL, price);
         scene.refused(adl.clone(), BallastError::CounterpartyNotInProfit);
     }
     scene.stage.set_price(SOL, 130.0);
     let account = scene.stage.account(&late);
+    let dealer_account = scene.stage.account(&dealer);
     let quote = scene.position(&late, &sol()).quote;
     assert_eq!(quote, 1_300_000_000 - 260_000);
     let owe = |scene: &mut Scene, more: i64| {
-        scene.stage.patch::<MarginAccount>(&account, |account| {
-            account.positions[0].quote = 1_300_000_000 + more;
-        });
+        let moved = 1_300_000_000 + more - scene.position(&late, &sol()).quote;
+        // From the dealer, so that the books balance.
+        for (account, moved) in [(account, moved), (dealer_account, -moved)] {
+            scene.stage.patch::<MarginAccount>(&account, |account| {
+                account.position_mut(&sol()).unwrap().quote += moved;
+            });
+        }
     };
-    owe(&mut scene, 0);
-    scene.refused(adl.clone(), BallastError::CounterpartyNotInProfit);
-    owe(&mut scene, 1);
+    // A tenth of the lots bears a tenth of what is missing: neither nothing nor a unit less will do before the end.
+    let share = (-scene.equity(&key) + 9) / 10;
+    near(share, 351e6, 5.0);
+    scene.wind(&key, END_S - 1);
+    for profit in [0, 1, share - 1] {
+        owe(&mut scene, profit);
+        scene.refused(adl.clone(), BallastError::CounterpartyNotInProfit);
+    }
+    owe(&mut scene, share);
     scene.passes(&adl);
+    // In the end he is closed for what his profit bears, at the mark without one.
+    scene.wind(&key, END_S);
+    let ended = scene.stage.world.svm.clone();
+    for (profit, bears) in [
+        (share + 1, share),
+        (share, share),
+        (share - 1, share - 1),
+        (1, 1),
+        (0, 0),
+        (-1, 0),
+        (-260_000, 0),
+    ] {
+        scene.stage.world.svm = ended.clone();
+        owe(&mut scene, profit);
+        let rich = scene.equity(&late);
+        let event = scene.deleverage(&sol(), &key, &late, ALL);
+        assert_eq!((event.base_lots, event.given_up), (1_000, bears));
+        assert_eq!(event.quote, 1_300_000_000 + bears);
+        assert_eq!(scene.position(&late, &sol()).quote, profit - bears);
+        assert_eq!(scene.equity(&late), rich - bears);
+    }
 }
 
 #[test]
@@ -322,6 +364,10 @@ fn a_counterparty_below_his_margin_whose_risk_falls() {
     let account = scene.stage.account(&other);
     let before = scene.assess(&account, Purpose::ReduceRisk);
     assert!(before.is_liquidatable());
+    let adl = scene.adl(&sol(), &key, &other, 100);
+    scene.wind(&key, END_S - 1);
+    scene.refused(adl, BallastError::CounterpartyNotInProfit);
+    scene.wind(&key, END_S);
     // He gives up his profit of less than half a cent on each lot, and a tenth of what the lot is worth needs no margin any more.
     let event = scene.deleverage(&sol(), &key, &other, 100);
     near(event.given_up, 100.0 * (5_000.0 - 280.0), 2.0);

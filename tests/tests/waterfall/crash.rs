@@ -1,7 +1,7 @@
 //! The whole waterfall on one crash: slices, the insurance fund, counterparties in profit, depositors. From the events alone everybody's losses and
 //! gains can be told.
 
-use super::scene::{ALL, END_S, Scene, USDC, WHOLE, near, sol};
+use super::scene::{ALL, END_S, FIRST_S, Scene, USDC, WHOLE, near, sol};
 use anchor_lang::prelude::Pubkey;
 use ballast::error::BallastError;
 use ballast::events::{BankruptcyResolved, Deleveraged, Liquidated, LiquidationEnded};
@@ -272,7 +272,7 @@ fn one_crash_from_slices_to_depositors() {
         }
     }
     assert!(crash.told.given_up > 1_000e6 && crash.told.written_off == 0.0);
-    // ETH is closed but not paid for, nobody had a profit in BTC, and the loan has no position.
+    // In ETH the profit does not cover what is missing, nobody had one in BTC, and the loan has no position.
     let left = crash.flagged();
     assert_eq!(left.len(), 3);
     let lots = |crash: &Crash, place: usize| {
@@ -281,7 +281,24 @@ fn one_crash_from_slices_to_depositors() {
             .position(&left[place], &markets[place + 1])
             .base_lots
     };
+    assert_eq!((lots(&crash, 0), lots(&crash, 1)), (5_000, 2_000));
+
+    // The open losses take what cash there is and are no loans yet.
+    for (key, terms) in left.iter().zip(&markets[1..]) {
+        crash.scene.settle(key, terms);
+        let account = crash.scene.stage.account(key);
+        assert_eq!(crash.scene.stage.owned(&account, USDC), 0);
+        let settle = crash.scene.settle_instruction(key, terms);
+        crash.scene.refused(settle, BallastError::LossNotCovered);
+    }
+    // In the end ETH is closed for the little profit there is, but not paid for.
+    let given_up = crash.told.given_up;
+    crash.scene.wind(&left[0], END_S);
+    crash.deleverage(&left[0], &markets[1]);
+    assert!(crash.told.given_up > given_up);
     assert_eq!((lots(&crash, 0), lots(&crash, 1)), (0, 2_000));
+    assert!(crash.scene.is_flagged(&left[0]));
+    crash.scene.wind(&left[1], END_S);
 
     // Losses are settled first: cash that only stands against one should bear nothing of what depositors bear.
     for key in crash
@@ -299,14 +316,16 @@ fn one_crash_from_slices_to_depositors() {
 
     // Then depositors.
     for key in &left {
+        let resolve = crash.scene.resolve_instruction(USDC, key);
+        crash.scene.wind(key, FIRST_S - 1);
+        crash.scene.refused(resolve.clone(), BallastError::TooEarly);
+        crash.scene.wind(key, FIRST_S);
         if crash.scene.position(key, &markets[2]).base_lots != 0 {
-            let resolve = crash.scene.resolve_instruction(USDC, key);
             crash
                 .scene
-                .refused(resolve, BallastError::PositionsStillOpen);
+                .refused(resolve.clone(), BallastError::PositionsStillOpen);
             crash.scene.wind(key, END_S);
         }
-        let resolve = crash.scene.resolve_instruction(USDC, key);
         assert_eq!(crash.step(resolve), 0);
     }
     assert!(crash.told.written_off > 3_000e6);

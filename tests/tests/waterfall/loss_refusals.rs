@@ -1,7 +1,7 @@
 //! When and where no loss is shared.
 
 use super::losses::with_interest;
-use super::scene::{END_S, Scene, USDC, WHOLE, near, sol};
+use super::scene::{END_S, FIRST_S, Scene, USDC, WHOLE, near, sol};
 use anchor_lang::error::ErrorCode;
 use ballast::error::BallastError;
 use ballast_client::state::Pausable;
@@ -22,6 +22,11 @@ fn accounts_that_are_not_bankrupt() {
     scene.refused(resolve.clone(), BallastError::InsuranceFundNotEmpty);
     let taken = scene.take(&key, WHOLE);
     near(taken.insurance_payment as i64, 100e6, 1.0);
+    for elapsed_s in [0, FIRST_S - 1] {
+        scene.wind(&key, elapsed_s);
+        scene.refused(resolve.clone(), BallastError::TooEarly);
+    }
+    scene.wind(&key, FIRST_S);
     scene.passes(&resolve);
     scene.stage.world.advance(121);
     scene.refused(resolve, BallastError::StalePrice);
@@ -34,8 +39,8 @@ fn conditions_are_checked_in_this_order() {
     let key = scene.insolvent(10);
     scene.configure(|parameters| parameters.loss_maximum_q32 = 0);
     let resolve = scene.resolve_instruction(USDC, &key);
-    scene.settle(&key, &sol());
     scene.wind(&key, END_S);
+    scene.settle(&key, &sol());
     scene.refused(resolve.clone(), BallastError::LossLimitReached);
     let no_loan = scene.resolve_instruction(ETH, &key);
     let accrue = scene.stage.accrue(ETH);
@@ -43,6 +48,8 @@ fn conditions_are_checked_in_this_order() {
     stage.refused(&[accrue, no_loan], &[], BallastError::NoLoan);
     scene.wind(&key, END_S - 1);
     scene.refused(resolve.clone(), BallastError::PositionsStillOpen);
+    scene.wind(&key, FIRST_S - 1);
+    scene.refused(resolve.clone(), BallastError::TooEarly);
     scene.stage.insure(1_000.0);
     scene.refused(resolve.clone(), BallastError::InsuranceFundNotEmpty);
     scene.stage.set_price(SOL, 170.0);
@@ -61,6 +68,7 @@ fn a_pause_ends() {
     let mut scene = Scene::steady();
     let key = scene.bust_borrower(10);
     let resolve = scene.resolve_instruction(USDC, &key);
+    scene.wind(&key, FIRST_S);
     scene.pause(Pausable::AutoDeleverage);
     scene.passes(&resolve);
     scene.pause(Pausable::ResolveBankruptcy);
@@ -80,6 +88,7 @@ fn accounts_in_the_wrong_place() {
     let mints = scene.stage.venue.mints.clone();
     let account = scene.stage.account(&key);
     let dealer = scene.stage.account(&scene.dealer);
+    scene.wind(&key, FIRST_S);
     let right = scene.resolve_instruction(USDC, &key);
     let bank = here.bank(&mints[USDC]);
     for (from, to, error) in [

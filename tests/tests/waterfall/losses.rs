@@ -1,6 +1,6 @@
 //! Loss sharing: when it is its turn, how much is written off, and that every depositor bears the same fraction.
 
-use super::scene::{ALL, END_S, EQUITY, Scene, USDC, WHOLE, near, sol};
+use super::scene::{ALL, END_S, EQUITY, FIRST_S, Scene, USDC, WHOLE, ZERO_S, near, sol};
 use anchor_lang::prelude::Pubkey;
 use ballast::error::BallastError;
 use ballast::events::BankruptcyResolved;
@@ -40,9 +40,15 @@ fn resolve_checked(scene: &mut Scene, asset: usize, key: &Keypair, expected: f64
     let all: f64 = before.iter().map(|(_, amount)| amount).sum();
     let board = scene.stage.venue.board(&scene.stage.world).unwrap();
     let indexes = board.indexes(asset as u8).unwrap();
+    let elapsed_s = scene.stage.state(key).auction_elapsed_s;
     let (old, price) = (indexes.deposit.get(), board.prices[asset].price.get());
     let event = scene.resolve(asset, key);
     assert_eq!(event.margin_account, account);
+    // Whoever takes the rest has the premium: it costs nothing from now on.
+    if scene.is_flagged(key) {
+        let after_s = scene.stage.state(key).auction_elapsed_s;
+        assert_eq!(after_s, elapsed_s.max(ZERO_S));
+    }
     assert_eq!(usize::from(event.asset), asset);
     assert_eq!(event.equity_mark, report.equity_mark);
     near(event.written_off as i64, expected, 10.0);
@@ -94,16 +100,19 @@ fn a_loan_of_cash() {
     let figures = scene.figures(&key);
     near(figures.equity_mark, -1_900e6, 5.0);
     near(figures.maintenance_margin, 1_400e6, 10.0);
+    scene.wind(&key, FIRST_S);
     // 1,900 and 5% of 1,400.
     resolve_checked(&mut scene, USDC, &key, 1_970e6);
-    // It has as much equity as a taker was promised, and is taken like any other.
+    // It has as much equity as a taker was promised, and is taken for nothing at once; the fund has its share of that.
     near(scene.equity(&key), 70e6, 5.0);
     assert!(scene.is_flagged(&key));
     let resolve = scene.resolve_instruction(USDC, &key);
     scene.refused(resolve, BallastError::NotInsolvent);
+    let rich = scene.equity(&scene.taker);
     let taken = scene.take(&key, WHOLE);
-    near(taken.price, 70e6 * 0.99, 5.0);
-    assert_eq!(taken.insurance_payment, 0);
+    assert_eq!((taken.price, taken.insurance_payment), (0, 0));
+    near(taken.payment, 0.0, 5.0);
+    near(scene.equity(&scene.taker) - rich, 70e6 * 0.75, 10.0);
     assert!(!scene.is_flagged(&key));
 }
 
@@ -120,6 +129,7 @@ fn a_loan_of_another_asset() {
     scene.stage.set_price(SOL, 300.0);
     scene.start(&key);
     near(scene.equity(&key), -2_500e6, 5.0);
+    scene.wind(&key, FIRST_S);
     for asset in [USDC, ETH] {
         let resolve = scene.resolve_instruction(asset, &key);
         scene.refused(resolve, BallastError::NoLoan);
@@ -129,7 +139,7 @@ fn a_loan_of_another_asset() {
     resolve_checked(&mut scene, SOL, &key, expected);
     near(scene.equity(&key), 112.5e6, 5.0);
     let taken = scene.take(&key, WHOLE);
-    assert!(taken.price > 0 && !scene.is_flagged(&key));
+    assert!(taken.price == 0 && !scene.is_flagged(&key));
     // The lenders can have what is left, and no more: the vault and the loan of the taker.
     let account = scene.stage.account(&other);
     let owned = scene.stage.owned(&account, SOL) as u64;
@@ -160,6 +170,7 @@ fn with_interest_the_index_falls_from_where_it_is() {
     assert!(lent.get() > 1 && owed.get() > lent.get());
     let figures = scene.figures(&key);
     assert!(figures.equity_mark < -2_000_000_000);
+    scene.wind(&key, FIRST_S);
     // A second later the interest of that second is missing.
     scene.stage.world.advance(1);
     let resolve = scene.resolve_instruction(USDC, &key);
@@ -183,6 +194,9 @@ fn positions_are_closed_first_or_the_auction_has_ended() {
     let mut scene = Scene::steady();
     let key = scene.insolvent(10);
     let resolve = scene.resolve_instruction(USDC, &key);
+    scene.wind(&key, FIRST_S - 1);
+    scene.refused(resolve.clone(), BallastError::TooEarly);
+    scene.wind(&key, FIRST_S);
     scene.refused(resolve.clone(), BallastError::PositionsStillOpen);
     scene.wind(&key, END_S - 1);
     scene.refused(resolve.clone(), BallastError::PositionsStillOpen);
@@ -216,9 +230,14 @@ fn after_deleveraging_what_is_left_is_shared() {
     scene.buy(&dealer, &late, &sol(), 10_000);
     scene.stage.set_price(SOL, 140.0);
     scene.start(&key);
+    let adl = scene.adl(&sol(), &key, &late, 9_999);
+    scene.refused(adl, BallastError::CounterpartyNotInProfit);
+    scene.wind(&key, END_S);
     let part = scene.deleverage(&sol(), &key, &late, 9_999);
     let resolve = scene.resolve_instruction(USDC, &key);
+    scene.wind(&key, END_S - 1);
     scene.refused(resolve.clone(), BallastError::PositionsStillOpen);
+    scene.wind(&key, END_S);
     let rest = scene.deleverage(&sol(), &key, &late, ALL);
     near(part.given_up + rest.given_up, 497.1e6, 3.0);
     scene.refused(resolve.clone(), BallastError::NoLoan);
@@ -252,6 +271,7 @@ fn depositors_bear_a_bounded_part_in_a_day() {
     near(all as i64, 11_000_000e6, 1.0);
     scene.configure(|parameters| parameters.loss_maximum_q32 = WHOLE / 10_000);
     let part = from_q32(WHOLE / 10_000);
+    scene.wind(&first, FIRST_S);
     // 1,100 of the 1,970.
     let once = resolve_checked(&mut scene, USDC, &first, all * part);
     let resolve = scene.resolve_instruction(USDC, &first);
@@ -294,6 +314,7 @@ fn a_bank_that_lends_everything_still_covers_its_deposits() {
     let lender = scene.stage.trader(11, 20_000.0);
     let key = scene.bust_borrower(10);
     scene.configure(|parameters| parameters.loss_maximum_q32 = WHOLE / 2);
+    scene.wind(&key, FIRST_S);
     resolve_checked(&mut scene, USDC, &key, 1_970e6);
     let bank: Bank = *scene.stage.venue.bank(&scene.stage.world, USDC).unwrap();
     let left = scene.stage.owned(&scene.stage.account(&lender), USDC);

@@ -23,6 +23,10 @@ pub const WHOLE: u64 = 1 << 32;
 pub const USDC: usize = 0;
 /// No limit on what closes.
 pub const ALL: u64 = u64::MAX;
+/// For how long an auction must have been observed before losses are shared.
+pub const FIRST_S: u64 = 900;
+/// When a solvent account costs nothing.
+pub const ZERO_S: u64 = 7_200;
 /// When the auction has run to its end.
 pub const END_S: u64 = 10_800;
 /// Equity of [`Scene::insolvent`], quote units: 3,500 less the fee of 10 and 60 on each of 100 SOL.
@@ -229,13 +233,16 @@ impl Scene {
         one(&events)
     }
 
+    pub fn settle_instruction(&self, key: &Keypair, terms: &MarketTerms) -> Instruction {
+        let venue = &self.stage.venue;
+        let account = self.stage.account(key);
+        instructions::settle_pnl(&venue.addresses, terms, &venue.mints[USDC], &account)
+    }
+
     /// Turns the account's profit or loss in a market into cash or a loan.
     #[track_caller]
     pub fn settle(&mut self, key: &Keypair, terms: &MarketTerms) {
-        let venue = &self.stage.venue;
-        let account = self.stage.account(key);
-        let settle =
-            instructions::settle_pnl(&venue.addresses, terms, &venue.mints[USDC], &account);
+        let settle = self.settle_instruction(key, terms);
         let accrue = self.stage.accrue(USDC);
         self.send(&[accrue, settle], &[]);
     }
