@@ -34,7 +34,10 @@ const COSTS: &[(&str, &str)] = &[
         "program/liquidate",
         "a slice of a loan, cash and three perpetuals",
     ),
-    ("program/place_and_fill", "an option, one maker, the rest rests"),
+    (
+        "program/place_and_fill",
+        "an option, one maker, the rest rests",
+    ),
     ("program/prune_order", "an order that has lapsed"),
     ("program/refresh_prices", "four feeds"),
     ("program/withdraw", "a loan of SOL against cash"),
