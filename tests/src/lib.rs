@@ -5,7 +5,7 @@ pub mod probe;
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
-use ballast_client::args::{FillArgs, OrderArgs};
+use ballast_client::args::{FeedChoice, FillArgs, OrderArgs};
 use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, Side, Tagged, ledger};
 use ballast_client::units::native;
@@ -153,6 +153,26 @@ impl Stage {
         self.venue
             .deposit(&mut self.world, key, asset, amount)
             .expect("a deposit");
+    }
+
+    /// Lists so many more tokens of 9 decimals that are priced as SOL and returns their mints.
+    pub fn list_tokens(&mut self, count: u8) -> Vec<Pubkey> {
+        let list = |number| {
+            let mint = Self::key(100 + number);
+            self.world.create_mint(&mint, 9).expect("a new mint");
+            let feed = FeedChoice::Existing(SOL as u8);
+            let add = instructions::add_asset(
+                &self.venue.addresses,
+                &self.venue.admin.pubkey(),
+                &self.world.payer.pubkey(),
+                &mint.pubkey(),
+                self.venue.asset_args(SOL, feed),
+            );
+            let listed = self.world.send(&[add], &[&self.venue.admin]);
+            listed.expect("room for an asset");
+            mint.pubkey()
+        };
+        (0..count).map(list).collect()
     }
 
     /// Mints native units into a trader's own token account.

@@ -392,6 +392,16 @@ impl Board {
             .ok_or(StateError::UnknownIndex)
     }
 
+    /// The volatilities of an underlying.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn underlying(&self, index: u8) -> Result<&UnderlyingState, StateError> {
+        self.underlyings
+            .get(usize::from(index))
+            .ok_or(StateError::UnknownIndex)
+    }
+
     /// The indexes of an asset.
     ///
     /// # Errors

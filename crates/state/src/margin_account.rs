@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 
 use crate::{
-    BALANCES_MAX, MarketTerms, ORDERS_MAX, POSITIONS_MAX, QUOTE_ASSET, StateError, StoredI80F48,
+    BALANCES_MAX, LiquidationParameters, MarketTerms, ORDERS_MAX, POSITIONS_MAX, QUOTE_ASSET,
+    StateError, StoredI80F48,
 };
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
@@ -226,6 +227,11 @@ impl MarginAccount {
             0
         };
         self.auction_seen_at = now;
+    }
+
+    /// Whether its auction has been watched to its end: nobody took it, whatever the insurance fund could add.
+    pub fn auction_has_ended(&self, parameters: &LiquidationParameters) -> bool {
+        self.auction_elapsed_s >= parameters.premium_full_s
     }
 
     /// Puts it into liquidation.

@@ -56,18 +56,8 @@ fn list_underlyings(stage: &mut Stage, count: u8) {
 /// Lists further tokens priced as SOL and puts some of each into an account, until it has `count` balances with the quote asset's.
 fn fill_balances(stage: &mut Stage, owner: &Keypair, count: usize) {
     let addresses = stage.venue.addresses;
-    let admin = stage.venue.admin.insecure_clone();
-    let payer = stage.world.payer.pubkey();
     let mut mints = stage.venue.mints.clone();
-    for number in mints.len()..count {
-        let mint = Stage::key(100 + number as u8);
-        stage.world.create_mint(&mint, 9).unwrap();
-        let args = stage.venue.asset_args(SOL, FeedChoice::Existing(SOL as u8));
-        let add =
-            instructions::add_asset(&addresses, &admin.pubkey(), &payer, &mint.pubkey(), args);
-        stage.world.send(&[add], &[&admin]).unwrap();
-        mints.push(mint.pubkey());
-    }
+    mints.extend(stage.list_tokens((count - mints.len()) as u8));
     for mint in &mints[1..] {
         let amount = 1_000_000;
         let source = stage

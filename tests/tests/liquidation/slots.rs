@@ -4,7 +4,6 @@ use crate::scene::{Scene, WHOLE};
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
-use ballast_client::args::FeedChoice;
 use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, MarketTerms};
 use ballast_sim::World;
@@ -23,26 +22,6 @@ fn deposit(stage: &mut Stage, key: &Keypair, mint: &Pubkey, amount: u64) -> Inst
     let account = stage.account(key);
     let addresses = &stage.venue.addresses;
     instructions::deposit(addresses, mint, &account, &key.pubkey(), &source, amount)
-}
-
-/// Lists more tokens of 9 decimals that are priced as SOL and returns their mints.
-fn list(stage: &mut Stage, count: u8) -> Vec<Pubkey> {
-    (0..count)
-        .map(|number| {
-            let mint = Stage::key(100 + number);
-            stage.world.create_mint(&mint, 9).unwrap();
-            let feed = FeedChoice::Existing(SOL as u8);
-            let add = instructions::add_asset(
-                &stage.venue.addresses,
-                &stage.venue.admin.pubkey(),
-                &stage.world.payer.pubkey(),
-                &mint.pubkey(),
-                stage.venue.asset_args(SOL, feed),
-            );
-            stage.world.send(&[add], &[&stage.venue.admin]).unwrap();
-            mint.pubkey()
-        })
-        .collect()
 }
 
 #[test]
@@ -75,7 +54,7 @@ fn a_full_taker_is_told_so() {
 #[test]
 fn an_account_that_uses_every_slot_is_liquidated_like_any_other() {
     let mut scene = Scene::steady();
-    let mut mints = list(&mut scene.stage, 13);
+    let mut mints = scene.stage.list_tokens(13);
     let spare = mints.pop().unwrap();
     mints.extend(&scene.stage.venue.mints[1..]);
     let key = Stage::key(10);

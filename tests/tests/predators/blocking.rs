@@ -1,10 +1,9 @@
 //! What an owner, or a limit, might put in the way of a liquidation.
 
 use crate::scene::{Raid, WHOLE, all_units, event};
-use anchor_lang::prelude::Pubkey;
 use ballast::error::BallastError;
 use ballast::events::Liquidated;
-use ballast_client::args::{AssetParameters, FeedChoice};
+use ballast_client::args::AssetParameters;
 use ballast_client::instructions;
 use ballast_client::state::health::View;
 use ballast_client::state::{
@@ -198,31 +197,11 @@ fn the_pauses_that_do_stop_a_liquidation() {
     raid.act(&[accrue, take], &[&raider]);
 }
 
-/// Lists more tokens of 9 decimals that are priced as SOL.
-fn tokens(stage: &mut Stage, count: u8) -> Vec<Pubkey> {
-    (0..count)
-        .map(|number| {
-            let mint = Stage::key(100 + number);
-            stage.world.create_mint(&mint, 9).unwrap();
-            let feed = FeedChoice::Existing(SOL as u8);
-            let add = instructions::add_asset(
-                &stage.venue.addresses,
-                &stage.venue.admin.pubkey(),
-                &stage.world.payer.pubkey(),
-                &mint.pubkey(),
-                stage.venue.asset_args(SOL, feed),
-            );
-            stage.world.send(&[add], &[&stage.venue.admin]).unwrap();
-            mint.pubkey()
-        })
-        .collect()
-}
-
 /// 16 balances, 32 positions in three perpetuals, futures and calls, and 16 orders.
 #[test]
 fn an_account_with_every_slot_in_use_is_flagged_and_taken() {
     let mut raid = Raid::new();
-    let mut mints = tokens(&mut raid.stage, 12);
+    let mut mints = raid.stage.list_tokens(12);
     mints.extend(raid.stage.venue.mints[1..].to_vec());
     let key = raid.stage.trader(10, 4_000.0);
     for mint in &mints {

@@ -227,7 +227,9 @@ impl<'a, 'b> Assessment<'a, 'b> {
             _ => spot,
         };
         let value = signed_value_floor(position.base_lots, mark)?;
-        let quote = self.view.with_funding(position)?.quote;
+        let mut settled = *position;
+        self.view.settle_funding(&mut settled)?;
+        let quote = settled.quote;
         let profit = value.checked_add(quote).ok_or(StateError::Overflow)?;
         self.report.positions[index] = PositionReport {
             forward: mark.into(),
@@ -284,12 +286,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
         }
         *known = count as u8 + 1;
         let (listed, entry, _) = self.view.underlying_price(underlying)?;
-        let state = self
-            .view
-            .board
-            .underlyings
-            .get(usize::from(underlying))
-            .ok_or(StateError::UnknownIndex)?;
+        let state = self.view.board.underlying(underlying)?;
         let slot = self
             .report
             .underlyings

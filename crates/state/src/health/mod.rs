@@ -190,16 +190,16 @@ impl<'a> View<'a> {
         state.index_at(self.now)
     }
 
-    /// A position with its funding up to now in `quote`.
+    /// Brings the funding of a perpetual's position up to now into its quote and returns what was received (positive) or paid. Must stand
+    /// before every change of lots.
     ///
     /// # Errors
     /// As [`View::funding_index`].
-    pub fn with_funding(&self, position: &Position) -> Result<Position, StateError> {
-        let mut position = *position;
-        if position.base_lots != 0 && position.terms.is_perpetual() {
-            position.settle_funding(self.funding_index(position.terms.underlying)?)?;
+    pub fn settle_funding(&self, position: &mut Position) -> Result<i64, StateError> {
+        if !position.terms.is_perpetual() {
+            return Ok(0);
         }
-        Ok(position)
+        position.settle_funding(self.funding_index(position.terms.underlying)?)
     }
 
     /// The price at which the underlying of an expired market settles, quote units per lot, rounded to the nearest, and the expiry of the window
@@ -228,11 +228,7 @@ impl<'a> View<'a> {
     /// [`StateError::UnknownIndex`].
     pub fn surface_is_stale(&self, underlying: u8) -> Result<bool, StateError> {
         let listed = self.exchange.underlying(underlying)?;
-        let state = self
-            .board
-            .underlyings
-            .get(usize::from(underlying))
-            .ok_or(StateError::UnknownIndex)?;
+        let state = self.board.underlying(underlying)?;
         Ok(state.surface(listed, self.now).1)
     }
 

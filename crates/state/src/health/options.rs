@@ -204,11 +204,7 @@ impl<'a> View<'a> {
             let usable = self.usable(entry, validity, purpose, gains_from_rise, true)?;
             Ok((lot_mark(usable.price, listed.lot_size)?, usable.stale))
         };
-        let state = self
-            .board
-            .underlyings
-            .get(usize::from(underlying))
-            .ok_or(StateError::UnknownIndex)?;
+        let state = self.board.underlying(underlying)?;
         let (surface, atm_least_q32) = state.surface_in_use(listed, self.now);
         Ok(Chain {
             listed,
@@ -232,11 +228,7 @@ impl<'a> View<'a> {
         spot: I80F48,
     ) -> Result<I80F48, StateError> {
         let listed = self.exchange.underlying(terms.underlying)?;
-        let state = self
-            .board
-            .underlyings
-            .get(usize::from(terms.underlying))
-            .ok_or(StateError::UnknownIndex)?;
+        let state = self.board.underlying(terms.underlying)?;
         let (surface, atm_least_q32) = state.surface_in_use(listed, self.now);
         let seconds = terms.expiry.saturating_sub(self.now).max(0).unsigned_abs();
         let atm_q32 = surface.at_the_money_q32(seconds).max(atm_least_q32);
@@ -258,11 +250,7 @@ impl<'a> View<'a> {
 
     /// The forward of a dated instrument, from its underlying's mark: `F = S·(1 + c·T)`.
     pub(super) fn forward(&self, terms: &MarketTerms, spot: I80F48) -> Result<I80F48, StateError> {
-        let state = self
-            .board
-            .underlyings
-            .get(usize::from(terms.underlying))
-            .ok_or(StateError::UnknownIndex)?;
+        let state = self.board.underlying(terms.underlying)?;
         let seconds = terms.expiry.saturating_sub(self.now).max(0).unsigned_abs();
         Ok(mul_price_q32_floor(
             spot,

@@ -73,12 +73,8 @@ impl<'a> WhatIf<'a> {
             board: &self.board,
             now: self.now,
         };
-        let index = match terms.is_perpetual() {
-            true => view.funding_index(terms.underlying)?,
-            false => I80F48::ZERO,
-        };
         let position = self.account.position_mut(terms)?;
-        position.settle_funding(index)?;
+        view.settle_funding(position)?;
         position.change(lots, quote)
     }
 

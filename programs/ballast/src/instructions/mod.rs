@@ -15,5 +15,5 @@ pub use liquidation::*;
 pub use trader::*;
 
 use guards::{require_accrued, require_margin_to_leave, require_not_paused};
-use positions::{change_position, part_ceil, settle_funding};
+use positions::{change_position, part_ceil};
 use vault::Payment;

@@ -3,17 +3,7 @@
 use crate::error::{BallastError, Coded};
 use anchor_lang::prelude::*;
 use ballast_state::health::View;
-use ballast_state::{MarginAccount, Market, Position};
-
-/// Brings the funding of a perpetual's position up to now into its quote and returns what was received (positive) or paid. Must stand
-/// before every change of lots.
-pub(super) fn settle_funding(view: &View, position: &mut Position) -> Result<i64> {
-    if !position.terms.is_perpetual() {
-        return Ok(0);
-    }
-    let index = view.funding_index(position.terms.underlying).coded()?;
-    position.settle_funding(index).coded()
-}
+use ballast_state::{MarginAccount, Market};
 
 /// Changes an account's position in a market, its funding settled first and returned.
 pub(super) fn change_position(
@@ -25,7 +15,7 @@ pub(super) fn change_position(
 ) -> Result<i64> {
     let position = account.position_mut(&market.terms).coded()?;
     let before = *position;
-    let funding = settle_funding(view, position)?;
+    let funding = view.settle_funding(position).coded()?;
     position.change(lots, quote).coded()?;
     market.book(&before, position).coded()?;
     Ok(funding)

@@ -18,6 +18,30 @@ pub struct MarketParameters {
 }
 
 impl MarketParameters {
+    /// Opens a market of an exchange with these parameters; its creator has paid its rent.
+    pub(in crate::instructions) fn open(
+        &self,
+        loader: &AccountLoader<Market>,
+        exchange: Pubkey,
+        creator: Pubkey,
+        terms: Terms,
+        bump: u8,
+    ) -> Result<()> {
+        let mut market = loader.load_init()?;
+        market.exchange = exchange;
+        market.creator = creator;
+        market.terms = terms.into();
+        market.bump = bump;
+        self.write(&mut market)?;
+        emit!(MarketAdded {
+            exchange,
+            market: loader.key(),
+            terms,
+            creator,
+        });
+        Ok(())
+    }
+
     /// Checks all bounds and writes.
     fn write(&self, market: &mut Market) -> Result<()> {
         within("tick_size", self.tick_size, 1, 1 << 40)?;
@@ -116,20 +140,13 @@ impl AddMarket<'_> {
     pub fn handle(ctx: Context<Self>, args: MarketArgs) -> Result<()> {
         let now = Clock::get()?.unix_timestamp;
         args.validate(&*ctx.accounts.exchange.load()?, now)?;
-        let mut market = ctx.accounts.market.load_init()?;
-        market.exchange = ctx.accounts.exchange.key();
-        market.creator = ctx.accounts.payer.key();
-        market.terms = args.terms.into();
-        args.parameters.write(&mut market)?;
-        market.bump = ctx.bumps.market;
-
-        emit!(MarketAdded {
-            exchange: ctx.accounts.exchange.key(),
-            market: ctx.accounts.market.key(),
-            terms: args.terms,
-            creator: market.creator,
-        });
-        Ok(())
+        args.parameters.open(
+            &ctx.accounts.market,
+            ctx.accounts.exchange.key(),
+            ctx.accounts.payer.key(),
+            args.terms,
+            ctx.bumps.market,
+        )
     }
 }
 

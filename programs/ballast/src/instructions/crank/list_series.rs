@@ -1,6 +1,6 @@
 use crate::error::{BallastError, Coded};
-use crate::events::{MarketAdded, Terms};
-use crate::instructions::require_not_paused;
+use crate::events::Terms;
+use crate::instructions::{MarketParameters, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::mul_price_q32_floor;
 use ballast_state::health::View;
@@ -66,21 +66,18 @@ impl ListSeries<'_> {
         let near = strike <= span(mark)? && mark <= span(strike)?;
         require!(near, BallastError::StrikeNotOnGrid);
 
-        let mut market = ctx.accounts.market.load_init()?;
-        market.exchange = ctx.accounts.exchange.key();
-        market.creator = ctx.accounts.creator.key();
-        market.terms = market_terms;
-        market.tick_size = listed.option_tick_size;
-        market.order_minimum_lots = 1;
-        market.open_interest_cap_lots = listed.option_open_interest_cap_lots;
-        market.status = MarketStatus::Active as u8;
-        market.bump = ctx.bumps.market;
-        emit!(MarketAdded {
-            exchange: market.exchange,
-            market: ctx.accounts.market.key(),
+        let parameters = MarketParameters {
+            tick_size: listed.option_tick_size,
+            order_minimum_lots: 1,
+            open_interest_cap_lots: listed.option_open_interest_cap_lots,
+            status: MarketStatus::Active as u8,
+        };
+        parameters.open(
+            &ctx.accounts.market,
+            ctx.accounts.exchange.key(),
+            ctx.accounts.creator.key(),
             terms,
-            creator: market.creator,
-        });
-        Ok(())
+            ctx.bumps.market,
+        )
     }
 }

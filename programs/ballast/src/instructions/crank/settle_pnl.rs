@@ -1,6 +1,6 @@
 use crate::error::{BallastError, Coded};
 use crate::events::PnlSettled;
-use crate::instructions::{require_accrued, require_not_paused, settle_funding};
+use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
 use ballast_state::health::{Purpose, Report, View};
@@ -42,7 +42,7 @@ impl SettlePnl<'_> {
             .position(&market.terms)
             .ok_or(BallastError::PositionNotFound)?;
         let mut position = before;
-        let funding = settle_funding(&view, &mut position)?;
+        let funding = view.settle_funding(&mut position).coded()?;
         let profit = profit(&view, &position)?;
         require_neq!(profit, 0, BallastError::NothingToSettle);
         let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;
@@ -92,8 +92,7 @@ fn is_insolvent(view: &View, account: &MarginAccount) -> Result<bool> {
     let mut report = Report::boxed();
     view.assess(account, Purpose::ReduceRisk, &mut report)
         .coded()?;
-    let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
-    Ok(report.equity_mark < 0 && !ran_out)
+    Ok(report.equity_mark < 0 && !account.auction_has_ended(&view.exchange.liquidation))
 }
 
 /// The profit that may move into cash. A perpetual's is at the board's price. A future's is what that and its forward agree on, so that a

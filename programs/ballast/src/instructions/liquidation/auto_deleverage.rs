@@ -127,8 +127,6 @@ fn agree(
         .coded()?;
     let (opposite, _, profit) = valued(counterparty, report, terms)?;
     require!(held.signum() == -opposite.signum(), BallastError::SameSide);
-    // In the end, so that nobody stays insolvent for ever, against anyone: for what his profit bears.
-    let ran_out = account.auction_elapsed_s >= view.exchange.liquidation.premium_full_s;
     let lots = held
         .unsigned_abs()
         .min(opposite.unsigned_abs())
@@ -138,9 +136,11 @@ fn agree(
     let value = part_ceil(lots_value, lots, held)?;
     let share = part_ceil(deficit, value.saturating_abs(), all_values)?.min(deficit);
     let profit = -part_ceil(-profit, lots, opposite)?;
-    // Otherwise a winner could send others ahead whose small profit spares his.
+    // Otherwise a winner could send others ahead whose small profit spares his. In the end, so that nobody stays insolvent for ever, anyone
+    // will do, for what his profit bears.
+    let covers = profit > 0 && profit >= share;
     require!(
-        (profit > 0 && profit >= share) || ran_out,
+        covers || account.auction_has_ended(&view.exchange.liquidation),
         BallastError::CounterpartyNotInProfit
     );
     Ok(Closing {

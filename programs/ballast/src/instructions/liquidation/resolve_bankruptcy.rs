@@ -55,8 +55,10 @@ impl ResolveBankruptcy<'_> {
             BallastError::TooEarly
         );
         let is_open = account.positions.iter().any(|slot| slot.base_lots != 0);
-        let ran_out = account.auction_elapsed_s >= parameters.premium_full_s;
-        require!(!is_open || ran_out, BallastError::PositionsStillOpen);
+        require!(
+            !is_open || account.auction_has_ended(parameters),
+            BallastError::PositionsStillOpen
+        );
 
         let premium = mul_q32_ceil(report.maintenance_margin, parameters.premium_q32).coded()?;
         let missing = deficit.checked_add(premium).ok_or(BallastError::Overflow)?;

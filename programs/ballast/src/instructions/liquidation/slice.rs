@@ -2,7 +2,7 @@
 
 use crate::error::{BallastError, Coded};
 use crate::events::{MovedBalance, MovedPosition};
-use crate::instructions::{part_ceil, require_accrued, settle_funding};
+use crate::instructions::{part_ceil, require_accrued};
 use anchor_lang::prelude::*;
 use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
@@ -154,7 +154,10 @@ impl Slice {
     ) -> Result<()> {
         let to = liquidator.position_mut(&from.terms).coded()?;
         let before = [*from, *to];
-        let funding = [settle_funding(view, from)?, settle_funding(view, to)?];
+        let funding = [
+            view.settle_funding(from).coded()?,
+            view.settle_funding(to).coded()?,
+        ];
         let settled = *from;
         let (lots, quote) = split(from, fraction_q32).ok_or(BallastError::Overflow)?;
         if lots == 0 && quote == 0 {

@@ -1,4 +1,4 @@
-use super::matching::{Desk, Fill, has_rested, require_margin, use_up};
+use super::matching::{Desk, Fill, require_margin, use_up};
 use super::order::fillable;
 use crate::error::{BallastError, Coded};
 use crate::events::{FillerPaid, OrderFilled};
@@ -61,7 +61,7 @@ impl FillOrder<'_> {
             now: clock.unix_timestamp,
         };
         require_not_paused(&exchange, Pausable::FillOrder, view.now)?;
-        let mut desk = Desk::new(&view, &mut market)?;
+        let mut desk = Desk::new(&view, &mut market, clock.slot)?;
         let resting = desk.live(&maker, args.maker_order_id)?;
         let crossing = desk.live(&taker, args.taker_order_id)?;
         require_gte!(
@@ -79,9 +79,7 @@ impl FillOrder<'_> {
         let taker_funding = desk.book(&mut taker, -lots, &fill, fill.taker_fee)?;
         use_up(&mut maker, resting.id, lots)?;
         use_up(&mut taker, crossing.id, lots)?;
-        if has_rested(&resting, clock.slot) {
-            desk.note_premium(&fill)?;
-        }
+        desk.note_premium(&fill)?;
         let filler = match &accounts.filler_account {
             Some(loader) => {
                 let mut filler = loader.load_mut()?;

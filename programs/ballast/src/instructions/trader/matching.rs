@@ -16,6 +16,7 @@ pub(super) struct Desk<'a> {
     pub view: &'a View<'a>,
     pub market: &'a mut Market,
     pub rates: &'a FeeRates,
+    slot: u64,
 }
 
 /// What is traded.
@@ -26,15 +27,18 @@ pub(super) struct Fill {
     pub maker_fee: u64,
     pub taker_fee: u64,
     pub taker_side: Side,
+    /// Whether the maker's order has rested long enough for its price to say something.
+    has_rested: bool,
 }
 
 impl<'a> Desk<'a> {
-    pub fn new(view: &'a View<'a>, market: &'a mut Market) -> Result<Self> {
+    pub fn new(view: &'a View<'a>, market: &'a mut Market, slot: u64) -> Result<Self> {
         let rates = &view.exchange.fees[market.terms.kind().coded()? as usize];
         Ok(Self {
             view,
             market,
             rates,
+            slot,
         })
     }
 
@@ -80,6 +84,7 @@ impl<'a> Desk<'a> {
             maker_fee: self.fee(lots, quote, self.rates.maker_q32)?,
             taker_fee: self.fee(lots, quote, self.rates.taker_q32)?,
             taker_side: crossing.side(),
+            has_rested: self.slot.saturating_sub(resting.placed_slot) >= PREMIUM_REST_SLOTS,
         };
         self.check_open_interest(maker, taker, &fill)?;
         Ok(fill)
@@ -133,10 +138,11 @@ impl<'a> Desk<'a> {
         change_position(self.view, self.market, account, lots, quote)
     }
 
-    /// Lets a fill move the premium from which funding is worked out. Without a fresh price it says nothing.
+    /// Lets a fill move the premium from which funding is worked out. Without a fresh price it says nothing, nor does an order that has just
+    /// been placed.
     pub fn note_premium(&mut self, fill: &Fill) -> Result<()> {
         let terms = self.market.terms;
-        if !terms.is_perpetual() {
+        if !terms.is_perpetual() || !fill.has_rested {
             return Ok(());
         }
         if let Ok(mark) = self.view.fresh_mark(terms.underlying) {
@@ -194,11 +200,6 @@ impl Fill {
 /// Slots for which a maker's order must have rested before its fill moves the premium, about ten seconds: long enough for anyone to take it, so
 /// that nobody sets a price by trading with himself within a transaction.
 const PREMIUM_REST_SLOTS: u64 = 25;
-
-/// Whether an order has rested long enough for its price to say something.
-pub(super) fn has_rested(order: &Order, slot: u64) -> bool {
-    slot.saturating_sub(order.placed_slot) >= PREMIUM_REST_SLOTS
-}
 
 /// Takes so many lots off a resting order; an empty one is gone.
 pub(super) fn use_up(account: &mut MarginAccount, order_id: u64, lots: i64) -> Result<()> {

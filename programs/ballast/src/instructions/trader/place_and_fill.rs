@@ -1,4 +1,4 @@
-use super::matching::{Desk, Fill, has_rested, require_margin, use_up};
+use super::matching::{Desk, Fill, require_margin, use_up};
 use super::order::{OrderArgs, OrderType, fillable, only_reduces, require_affordable, rest};
 use crate::error::{BallastError, code};
 use crate::events::{MakerSkipped, OrderPlaced};
@@ -31,7 +31,6 @@ struct Sweep<'a> {
     account: &'a mut MarginAccount,
     order: Order,
     report: Box<Report>,
-    filled: bool,
 }
 
 impl<'info> PlaceAndFill<'info> {
@@ -79,13 +78,12 @@ impl<'info> PlaceAndFill<'info> {
 
         let before = account.boxed_copy();
         let mut sweep = Sweep {
-            desk: Desk::new(&view, &mut market)?,
+            desk: Desk::new(&view, &mut market, clock.slot)?,
             market: accounts.market.key(),
             key,
             account: &mut account,
             order,
             report,
-            filled: false,
         };
         let exchange_key = accounts.exchange.key();
         let mut saved = None;
@@ -109,7 +107,7 @@ impl<'info> PlaceAndFill<'info> {
             **saved = *maker;
             sweep.try_maker(&mut maker, saved, info.key(), id)?;
         }
-        sweep.finish(&before, args.order_type)
+        sweep.finish(&before, &args)
     }
 }
 
@@ -124,7 +122,7 @@ impl Sweep<'_> {
     ) -> Result<()> {
         let market_before = *self.desk.market;
         let traded = self.trade_with(maker, saved, order_id);
-        let (fill, rested, maker_funding) = match traded {
+        let (fill, maker_funding) = match traded {
             Ok(traded) => traded,
             Err(error) => {
                 *maker = *saved;
@@ -137,10 +135,7 @@ impl Sweep<'_> {
         let lots = fill.of_maker();
         let taker_funding = self.desk.book(self.account, -lots, &fill, fill.taker_fee)?;
         self.order.lots -= lots.unsigned_abs();
-        self.filled = true;
-        if rested {
-            self.desk.note_premium(&fill)?;
-        }
+        self.desk.note_premium(&fill)?;
         self.desk.earn(&fill, 0)?;
         let sides = [
             (maker_key, order_id, maker_funding),
@@ -165,7 +160,7 @@ impl Sweep<'_> {
         maker: &mut MarginAccount,
         saved: &MarginAccount,
         order_id: u64,
-    ) -> Result<(Fill, bool, i64)> {
+    ) -> Result<(Fill, i64)> {
         let desk = &mut self.desk;
         let resting = desk.live(maker, order_id)?;
         let taker = (&*self.account, &self.order);
@@ -175,21 +170,21 @@ impl Sweep<'_> {
         let terms = desk.market.terms;
         let refusal = BallastError::MakerBelowInitialMargin;
         require_margin(desk.view, &terms, saved, maker, &mut self.report, refusal)?;
-        let rested = has_rested(&resting, self.order.placed_slot);
-        Ok((fill, rested, funding))
+        Ok((fill, funding))
     }
 
     /// Checks the taker's margin and lets the rest of his order rest or lapse.
-    fn finish(mut self, before: &MarginAccount, order_type: OrderType) -> Result<()> {
+    fn finish(mut self, before: &MarginAccount, args: &OrderArgs) -> Result<()> {
+        let filled = self.order.lots < args.lots;
         let (view, terms) = (self.desk.view, self.desk.market.terms);
         let report = &mut self.report;
-        if self.filled {
+        if filled {
             let refusal = BallastError::TakerBelowInitialMargin;
             require_margin(view, &terms, before, self.account, report, refusal)?;
         }
         let may_rest = self.order.reduce_only == 0 || only_reduces(self.account, &self.order);
-        if order_type == OrderType::ImmediateOrCancel {
-            require!(self.filled, BallastError::NothingFilled);
+        if args.order_type == OrderType::ImmediateOrCancel {
+            require!(filled, BallastError::NothingFilled);
         } else if self.order.lots > 0 && may_rest {
             require_affordable(view, self.account, &self.order, report)?;
             rest(self.account, &self.order)?;
