@@ -3,11 +3,14 @@
 //! Nothing here talks to a cluster: builders return instructions, views take bytes.
 
 pub mod config;
+pub mod errors;
 pub mod events;
 pub mod instructions;
+mod mirror;
 pub mod units;
 
 pub use ballast::instructions as args;
+pub use mirror::{Changed, Mirror, Update};
 pub use ballast_state as state;
 
 use anchor_lang::prelude::Pubkey;

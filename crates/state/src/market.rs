@@ -23,7 +23,7 @@ pub enum MarketKind {
 
 layout! {
     /// What identifies a market: its address derives from these 24 bytes, and positions and orders carry them.
-    #[derive(Debug, Default, PartialEq, Eq)]
+    #[derive(Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
     part MarketTerms [24] {
         /// Unix seconds; 0 for a perpetual.
         pub expiry: i64,

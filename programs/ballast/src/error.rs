@@ -5,6 +5,7 @@ use ballast_state::StateError;
 
 /// Error codes, from 6000 in this order. A refused instruction changes nothing.
 #[error_code]
+#[cfg_attr(not(target_os = "solana"), derive(strum::EnumIter))]
 pub enum BallastError {
     // Numbers and prices
     #[msg("A number left its range")]
