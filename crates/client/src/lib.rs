@@ -7,11 +7,16 @@ pub mod errors;
 pub mod events;
 pub mod instructions;
 mod mirror;
+pub mod oracle;
+mod prepare;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 pub mod units;
 
 pub use ballast::instructions as args;
-pub use mirror::{Changed, Mirror, Update};
 pub use ballast_state as state;
+pub use mirror::{Changed, Mirror, Update};
+pub use prepare::{feeds, prepare};
 
 use anchor_lang::prelude::Pubkey;
 use ballast_state::{MarketTerms, Tagged, seeds};

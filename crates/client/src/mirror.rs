@@ -94,6 +94,22 @@ impl Mirror {
         self.exchange.asset(asset).ok().map(|listed| listed.mint)
     }
 
+    /// The asset whose bank is at an address.
+    pub fn asset_of_bank(&self, key: &Pubkey) -> Option<u8> {
+        match self.named.get(key)? {
+            Name::Bank(asset) => Some(*asset),
+            Name::Market(_) => None,
+        }
+    }
+
+    /// The terms of the market at an address.
+    pub fn terms_of_market(&self, key: &Pubkey) -> Option<MarketTerms> {
+        match self.named.get(key)? {
+            Name::Market(terms) => Some(*terms),
+            Name::Bank(_) => None,
+        }
+    }
+
     /// The slot at which an account was read last.
     pub fn slot(&self, key: &Pubkey) -> Option<u64> {
         self.slots.get(key).copied()

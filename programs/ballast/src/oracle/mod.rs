@@ -3,8 +3,8 @@
 //! Everything that makes an account untrustworthy is refused here; how long a price may be used is decided at its use
 //! ([`ballast_state::PriceEntry::validity`]).
 
-mod pull;
-mod push;
+pub mod pull;
+pub mod push;
 
 use crate::error::BallastError;
 use anchor_lang::prelude::*;
