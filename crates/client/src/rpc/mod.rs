@@ -1,11 +1,13 @@
 //! A cluster: reading an exchange, sending transactions, following changes. Needs the feature `rpc`.
 
+mod outbox;
 mod send;
 mod session;
 mod stream;
 mod tables;
 
-pub use send::{PriorityFee, Sent, Settings};
+pub use outbox::{Outbox, Outcome};
+pub use send::{PriorityFee, Sent, Settings, Simulated};
 pub use session::Session;
 pub use stream::{Event, Watched, follow};
 pub use tables::lookup_addresses;

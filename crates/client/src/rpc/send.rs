@@ -1,5 +1,6 @@
 //! Sending: simulation decides the compute limit, the last blocks the priority fee; sent again until it is confirmed or has lapsed.
 
+use super::outbox::unchecked;
 use super::{ClientError, Connection};
 use crate::errors::Refusal;
 use crate::events::{RawEvent, decode_all};
@@ -9,9 +10,7 @@ use solana_commitment_config::{CommitmentConfig, CommitmentLevel};
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_message::{VersionedMessage, v0};
-use solana_rpc_client_api::config::{
-    RpcSendTransactionConfig, RpcSimulateTransactionConfig, RpcTransactionConfig,
-};
+use solana_rpc_client_api::config::{RpcSimulateTransactionConfig, RpcTransactionConfig};
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
@@ -20,15 +19,15 @@ use solana_transaction_status_client_types::option_serializer::OptionSerializer;
 use std::time::{Duration, Instant};
 
 /// Compute units that a transaction may have.
-const COMPUTE_UNITS_MAX: u32 = 1_400_000;
+pub(super) const COMPUTE_UNITS_MAX: u32 = 1_400_000;
 /// Above what the simulation took: prices and slots may have moved until the transaction runs.
-const COMPUTE_MARGIN: f64 = 1.15;
+pub(super) const COMPUTE_MARGIN: f64 = 1.15;
 /// For the two instructions that set limit and price, and a little more.
-const COMPUTE_FLOOR: u32 = 1_000;
+pub(super) const COMPUTE_FLOOR: u32 = 1_000;
 /// How often the node is asked whether a transaction is in.
 const POLL: Duration = Duration::from_millis(300);
 /// How often a transaction that is not in yet is sent again.
-const RESEND: Duration = Duration::from_secs(2);
+pub(super) const RESEND: Duration = Duration::from_secs(2);
 /// Bytes that a transaction may have.
 const TRANSACTION_BYTES_MAX: usize = 1_232;
 
@@ -130,17 +129,31 @@ impl Connection {
         limit: u32,
         price: u64,
     ) -> Result<(Signature, u64), ClientError> {
-        let payer = payer(signers)?;
         let (blockhash, last_height) = self
             .rpc
             .get_latest_blockhash_with_commitment(self.commitment())
             .await?;
-        let budgeted = with_budget(instructions, limit, price);
-        let message = self.message(&budgeted, &payer, blockhash)?;
-        let transaction = VersionedTransaction::try_new(message, signers)
-            .map_err(|error| ClientError::Message(error.to_string()))?;
+        let transaction = self.signed(instructions, signers, limit, price, blockhash)?;
         let slot = self.confirm(&transaction, last_height).await?;
         Ok((transaction.signatures[0], slot))
+    }
+
+    /// A signed transaction with a compute limit and a price (millionths of a lamport per unit). The first signer pays.
+    ///
+    /// # Errors
+    /// [`ClientError::Message`].
+    pub fn signed(
+        &self,
+        instructions: &[Instruction],
+        signers: &[&dyn Signer],
+        limit: u32,
+        price: u64,
+        blockhash: Hash,
+    ) -> Result<VersionedTransaction, ClientError> {
+        let budgeted = with_budget(instructions, limit, price);
+        let message = self.message(&budgeted, &payer(signers)?, blockhash)?;
+        VersionedTransaction::try_new(message, signers)
+            .map_err(|error| ClientError::Message(error.to_string()))
     }
 
     /// Runs instructions on the node without sending them. Nobody signs.
@@ -265,17 +278,12 @@ impl Connection {
         last_height: u64,
     ) -> Result<u64, ClientError> {
         let signature = transaction.signatures[0];
-        let config = RpcSendTransactionConfig {
-            skip_preflight: true,
-            max_retries: Some(0),
-            ..RpcSendTransactionConfig::default()
-        };
         let mut sent_at: Option<Instant> = None;
         loop {
             if sent_at.is_none_or(|at| at.elapsed() >= RESEND) {
                 let result = self
                     .rpc
-                    .send_transaction_with_config(transaction, config)
+                    .send_transaction_with_config(transaction, unchecked())
                     .await;
                 // One that has been sent may be in; what cannot be sent again is asked for all the same.
                 if let (Err(error), None) = (result, sent_at) {
@@ -316,7 +324,10 @@ fn payer(signers: &[&dyn Signer]) -> Result<Pubkey, ClientError> {
         .ok_or_else(|| ClientError::Message("nobody signs it".into()))
 }
 
-fn refused(error: solana_transaction_error::TransactionError, logs: Vec<String>) -> ClientError {
+pub(super) fn refused(
+    error: solana_transaction_error::TransactionError,
+    logs: Vec<String>,
+) -> ClientError {
     // Two budget instructions stand before the caller's.
     use solana_transaction_error::TransactionError::InstructionError;
     let error = match error {
