@@ -1,1 +1,20 @@
-//! A local cluster.
+//! An exchange on a local cluster: a validator with the programs, prices that move, a market maker, a keeper.
+//!
+//! Tests start what they need of it: a [`Cluster`] alone, an [`Exchange`] on it, [`Prices`] with it.
+
+pub mod cluster;
+mod exchange;
+mod folder;
+mod prices;
+mod retry;
+mod sender;
+mod tokens;
+
+pub use cluster::{Cluster, ClusterOptions, Preloaded};
+pub use exchange::{CONFIG, Exchange, Keys};
+pub use folder::{Description, Folder};
+pub use prices::{
+    Action, Asset, CONTROL_FILE, Command, Feed, PriceOptions, Prices, Quote, Walk, WalkOptions,
+    parse_commands,
+};
+pub use tokens::{LAMPORTS, Token, fund, mint_to};
