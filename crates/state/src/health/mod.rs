@@ -14,7 +14,7 @@ mod tests;
 mod what_if;
 
 pub use report::{BalanceReport, PositionReport, Report, RiskMark, UnderlyingReport};
-pub use what_if::WhatIf;
+pub use what_if::{LiquidationMarks, WhatIf};
 
 use crate::{
     AssetIndexes, Board, Exchange, MarginAccount, MarketKind, MarketTerms, Position, PriceEntry,

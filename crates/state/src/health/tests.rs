@@ -12,7 +12,7 @@ pub(super) fn q32(x: f64) -> u64 {
 }
 
 /// USDC, SOL at 250 (9 decimals) and ETH at 4,000 (8 decimals), ranges 10%, correlation 0.5 to 0.9.
-fn world() -> (Box<Exchange>, Box<Board>) {
+pub(super) fn world() -> (Box<Exchange>, Box<Board>) {
     let mut exchange: Box<Exchange> = zeroed_box();
     let mut board: Box<Board> = zeroed_box();
     exchange.asset_count = 3;
@@ -56,7 +56,7 @@ fn world() -> (Box<Exchange>, Box<Board>) {
     (exchange, board)
 }
 
-fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
+pub(super) fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
     account
         .balance_mut(asset)
         .unwrap()
@@ -64,7 +64,7 @@ fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
         .set(I80F48::from_num(amount));
 }
 
-fn perpetual(account: &mut MarginAccount, underlying: u8, lots: i64, quote: i64) {
+pub(super) fn perpetual(account: &mut MarginAccount, underlying: u8, lots: i64, quote: i64) {
     let terms = MarketTerms::perpetual(underlying);
     *account.position_mut(&terms).unwrap() = Position {
         base_lots: lots,
@@ -224,7 +224,7 @@ fn call(forward: f64, strike: f64, s: f64) -> f64 {
 }
 
 /// [`world`] with a flat surface of 80% on SOL and shocks of +60% and -30% whatever the tenor.
-fn option_world() -> (Box<Exchange>, Box<Board>) {
+pub(super) fn option_world() -> (Box<Exchange>, Box<Board>) {
     let (mut exchange, mut board) = world();
     let sol = &mut exchange.underlyings[0];
     sol.volatility_shock_up_q32 = q32(0.6);
@@ -241,7 +241,7 @@ fn option_world() -> (Box<Exchange>, Box<Board>) {
 
 const MONTH_S: i64 = 30 * 86_400;
 
-fn option(account: &mut MarginAccount, kind: MarketKind, strike: u64, lots: i64) {
+pub(super) fn option(account: &mut MarginAccount, kind: MarketKind, strike: u64, lots: i64) {
     let terms = MarketTerms {
         expiry: NOW + MONTH_S,
         strike: strike * 10_000,
