@@ -1,0 +1,202 @@
+//! Profit and loss into cash: losers pay into a market's pool when winners wait for it, winners are paid out of it.
+
+use super::Round;
+use super::index::Index;
+use crate::job::{Class, JobKey};
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
+use ballast_client::instructions;
+use ballast_risk::numbers::signed_value_floor;
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{
+    MarginAccount, Market, MarketStatus, MarketTerms, Pausable, Position, QUOTE_ASSET, StateError,
+    ledger,
+};
+
+/// Settles open markets as often as the policy says, and closed ones until nobody is owed anything.
+pub(super) fn plan(round: &mut Round, index: &Index) {
+    if round.is_paused(Pausable::SettlePnl) {
+        return;
+    }
+    for (terms, market) in &round.mirror.markets {
+        match market.status(round.now()) {
+            MarketStatus::Closed => {
+                settle_market(round, index, terms, 1);
+            }
+            // Its lots have no settlement price yet.
+            MarketStatus::Settling => {}
+            MarketStatus::Active | MarketStatus::ReduceOnly => {
+                let interval = i64::try_from(round.policy.settle_interval_s).unwrap_or(i64::MAX);
+                let last = round.memory.settled_at.get(terms);
+                let is_due = last.is_none_or(|last| round.now().saturating_sub(*last) >= interval);
+                let minimum = round.policy.settle_minimum.max(1);
+                if is_due && !settle_market(round, index, terms, minimum) {
+                    round.memory.settled_at.insert(*terms, round.now());
+                }
+            }
+        }
+    }
+}
+
+/// Settles what is at least `minimum` in a market. Returns whether anything was left to do.
+fn settle_market(round: &mut Round, index: &Index, terms: &MarketTerms, minimum: i64) -> bool {
+    let Some(market) = round.mirror.markets.get(terms) else {
+        return false;
+    };
+    let quick = Quick::new(&round.view, terms);
+    let (mut winners, mut losers) = (Vec::new(), Vec::new());
+    for key in index.holders(terms) {
+        let account = &round.mirror.accounts[key];
+        let Some(profit) = account.position(terms).and_then(|slot| quick.profit(slot)) else {
+            continue;
+        };
+        // The losses of accounts in liquidation wait: what an insolvent one lacks is its counterparties' first.
+        let waits = account.in_liquidation() && !terms.is_expired(round.now());
+        if profit >= minimum {
+            winners.push((profit, *key));
+        } else if profit <= -minimum && !waits {
+            losers.push((profit, *key));
+        }
+    }
+    winners.sort_unstable_by_key(|(profit, key)| (std::cmp::Reverse(*profit), *key));
+    losers.sort_unstable();
+    let claims: i64 = winners.iter().map(|(profit, _)| profit).sum();
+    let pool = i64::try_from(market.settlement_pool).unwrap_or(i64::MAX);
+    let mut missing = claims.saturating_sub(pool);
+    // A settled market is only closed once nobody owes it anything.
+    let all = terms.is_expired(round.now());
+    let before = round.jobs.len();
+    for (profit, key) in losers {
+        if missing <= 0 && !all {
+            break;
+        }
+        if offer(round, &key, terms) {
+            missing = missing.saturating_add(profit);
+        }
+    }
+    // Out of what is there already: what losers pay now is the next round's.
+    let mut left = pool;
+    for (profit, key) in winners {
+        if left < minimum {
+            break;
+        }
+        if offer(round, &key, terms) {
+            left = left.saturating_sub(profit);
+        }
+    }
+    round.jobs.len() > before
+}
+
+fn offer(round: &mut Round, key: &Pubkey, terms: &MarketTerms) -> bool {
+    let job = JobKey::SettlePnl(*key, *terms);
+    if !round.is_open(&job) || round.is_claimed(key) || round.taken.contains(key) {
+        return false;
+    }
+    let Some((instructions, _)) = settle(round, key, terms) else {
+        return false;
+    };
+    round.serve(job, Class::Settling, instructions);
+    true
+}
+
+/// What a position's profit is reckoned with, worked out once per market.
+struct Quick {
+    /// Marks at the board's price and at the forward; `None` when lots cannot be settled now.
+    marks: Option<[fixed::types::I80F48; 2]>,
+    index: fixed::types::I80F48,
+}
+
+impl Quick {
+    fn new(view: &View, terms: &MarketTerms) -> Self {
+        let settles = !terms.is_option() && !terms.is_expired(view.now);
+        let spot = view.fresh_mark(terms.underlying).ok();
+        let mark = view.mark(terms).ok();
+        let index = match terms.is_perpetual() {
+            true => view.funding_index(terms.underlying).unwrap_or_default(),
+            false => Default::default(),
+        };
+        Self {
+            marks: spot
+                .zip(mark)
+                .filter(|_| settles)
+                .map(|(spot, mark)| [spot, mark]),
+            index,
+        }
+    }
+
+    /// The profit that may move into cash: of a future what the board's price and its forward agree on; `None` when none may.
+    fn profit(&self, position: &Position) -> Option<i64> {
+        let mut position = *position;
+        if position.terms.is_perpetual() {
+            position.settle_funding(self.index).ok()?;
+        }
+        if position.base_lots == 0 {
+            return Some(position.quote);
+        }
+        let [spot, mark] = self.marks?.map(|mark| {
+            let value = signed_value_floor(position.base_lots, mark).ok()?;
+            value.checked_add(position.quote)
+        });
+        let (spot, mark) = (spot?, mark?);
+        Some(match (spot > 0, mark > 0) {
+            (true, true) => spot.min(mark),
+            (false, false) => spot.max(mark),
+            _ => 0,
+        })
+    }
+}
+
+/// The instructions that settle an account's profit or loss in a market and what would move, quote units; `None` when the program would refuse.
+pub(super) fn settle(
+    round: &Round,
+    key: &Pubkey,
+    terms: &MarketTerms,
+) -> Option<(Vec<Instruction>, i64)> {
+    if round.is_paused(Pausable::SettlePnl) {
+        return None;
+    }
+    let account = round.account(key)?;
+    let amount = amount(&round.view, account, round.market(terms)?).ok()??;
+    let mut instructions = round.accrue(QUOTE_ASSET)?;
+    let mint = round.quote_mint()?;
+    instructions.push(instructions::settle_pnl(
+        &round.mirror.addresses,
+        terms,
+        &mint,
+        key,
+    ));
+    Some((instructions, amount))
+}
+
+/// What `settle_pnl` would move into an account's cash, quote units; `None` when nothing.
+fn amount(
+    view: &View,
+    account: &MarginAccount,
+    market: &Market,
+) -> Result<Option<i64>, StateError> {
+    let Some(position) = account.position(&market.terms) else {
+        return Ok(None);
+    };
+    let Some(profit) = Quick::new(view, &market.terms).profit(position) else {
+        return Ok(None);
+    };
+    let pool = i64::try_from(market.settlement_pool).map_err(|_| StateError::Overflow)?;
+    let settled = profit.min(pool);
+    let cash = match account.balance(QUOTE_ASSET) {
+        Some(balance) => ledger::amount(balance, view.board.indexes(QUOTE_ASSET)?)?,
+        None => 0,
+    };
+    let short = settled < 0 && cash.saturating_add(settled) < 0 && position.base_lots != 0;
+    if short && is_insolvent(view, account)? {
+        let covered = -cash.max(0);
+        return Ok((covered != 0).then_some(covered));
+    }
+    Ok((settled != 0).then_some(settled))
+}
+
+/// Whether an account has lost more than it had and its auction has not run to its end.
+fn is_insolvent(view: &View, account: &MarginAccount) -> Result<bool, StateError> {
+    let mut report = Report::boxed();
+    view.assess(account, Purpose::ReduceRisk, &mut report)?;
+    Ok(report.equity_mark < 0 && !account.auction_has_ended(&view.exchange.liquidation))
+}
