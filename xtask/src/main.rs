@@ -5,11 +5,13 @@ mod build;
 mod builtins;
 mod debian;
 mod idl;
+mod localnet;
 mod process;
 mod setup;
 mod standard_library;
 mod tasks;
 mod toolchain;
+mod validator;
 mod workspace;
 
 use std::process::ExitCode;
@@ -43,6 +45,10 @@ enum Command {
         /// Throw the bootstrapped toolchain away and make it anew.
         #[arg(long)]
         force: bool,
+        /// Install solana-test-validator as well, for local clusters, when this machine does not have it: it is compiled, which takes 35 to 50
+        /// minutes on two cores, once.
+        #[arg(long)]
+        validator: bool,
     },
     /// Build the on-chain programs into target/deploy and the IDL into target/idl.
     Build {
@@ -65,6 +71,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build, then run an exchange on a local cluster: prices that walk, a market maker, a keeper. Ctrl-C stops it.
+    #[command(disable_help_flag = true)]
+    Localnet {
+        /// Arguments for the localnet; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check formatting and lints, warnings denied.
     Check,
 }
@@ -82,11 +95,12 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match command {
-        Command::Setup { force } => setup::setup(force),
+        Command::Setup { force, validator } => setup::setup(&workspace, force, validator),
         Command::Build { programs } => build::build(&workspace, &programs),
         Command::Test { arguments } => tasks::test(&workspace, &arguments),
         Command::Bench => bench::bench(&workspace),
         Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
+        Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),
         Command::Check => tasks::check(&workspace),
     }
 }
@@ -97,7 +111,11 @@ mod tests {
 
     fn passed_on(line: &str) -> Vec<String> {
         match Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command) {
-            Ok(Command::Test { arguments } | Command::Demo { arguments }) => arguments,
+            Ok(
+                Command::Test { arguments }
+                | Command::Demo { arguments }
+                | Command::Localnet { arguments },
+            ) => arguments,
             _ => panic!("{line} is refused"),
         }
     }
@@ -116,5 +134,9 @@ mod tests {
             ["--", "--nocapture"]
         );
         assert_eq!(passed_on("xtask demo --help"), ["--help"]);
+        assert_eq!(
+            passed_on("xtask localnet --reset fund x"),
+            ["--reset", "fund", "x"]
+        );
     }
 }

@@ -18,6 +18,8 @@ use crate::{
     process::{cargo, output, step, succeeds},
     standard_library,
     toolchain::{Bootstrapped, TARGET, Toolchain, find_entry},
+    validator,
+    workspace::Workspace,
 };
 
 /// Package names of the machine's libraries that the compiler runs with as they are.
@@ -80,8 +82,8 @@ struct Scratch<'a> {
     temporary: PathBuf,
 }
 
-/// Makes the machine ready and says what it found.
-pub fn setup(force: bool) -> Result<()> {
+/// Makes the machine ready and says what it found. `validator` installs that of local clusters as well.
+pub fn setup(workspace: &Workspace, force: bool, validator: bool) -> Result<()> {
     let toolchain = Toolchain::choose()?;
     if let (true, Toolchain::Bootstrapped(bootstrapped)) = (force, &toolchain) {
         // Without its stamp a step is done again; the folder may hold other things.
@@ -92,6 +94,10 @@ pub fn setup(force: bool) -> Result<()> {
         eprintln!("note: `cargo {command}` is missing: run `rustup component add {component}`");
     }
     println!("Ready: {toolchain}");
+    if validator {
+        let path = validator::find_or_install(workspace)?;
+        println!("Ready: {}", path.display());
+    }
     Ok(())
 }
 

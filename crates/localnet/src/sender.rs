@@ -1,7 +1,6 @@
 //! One key's transactions.
 
 use anchor_lang::solana_program::instruction::Instruction;
-use ballast_client::errors::Refusal;
 use ballast_client::rpc::{ClientError, Connection, Outbox, Outcome, Sent};
 use solana_keypair::Keypair;
 use std::sync::Arc;
@@ -61,12 +60,4 @@ impl Sender {
 
 fn gone() -> ClientError {
     ClientError::Message("nobody sends any more".into())
-}
-
-/// The refusal of a transaction; any other failure is an error.
-pub(crate) fn refusal(error: ClientError) -> Result<Box<Refusal>, ClientError> {
-    match error {
-        ClientError::Refused(refusal) => Ok(refusal),
-        other => Err(other),
-    }
 }

@@ -19,8 +19,10 @@ pub struct Ports {
     pub faucet: u16,
     /// Gossip.
     pub gossip: u16,
-    /// For everything else, first and last.
+    /// For everything else of the validator, first and last.
     pub dynamic: (u16, u16),
+    /// For whoever runs beside the validator.
+    pub spare: u16,
     /// Locked: that is what keeps others away.
     _lock: File,
 }
@@ -75,7 +77,8 @@ impl Ports {
             rpc: rpc.unwrap_or(base),
             faucet: base + 2,
             gossip: base + 3,
-            dynamic: (base + 4, base + BLOCK - 1),
+            dynamic: (base + 4, base + BLOCK - 2),
+            spare: base + BLOCK - 1,
             _lock: lock,
         }))
     }
@@ -96,7 +99,13 @@ mod tests {
         let second = Ports::reserve(None).unwrap();
         let all = |ports: &Ports| {
             let (from, to) = ports.dynamic;
-            let mut all = vec![ports.rpc, ports.rpc + 1, ports.faucet, ports.gossip];
+            let mut all = vec![
+                ports.rpc,
+                ports.rpc + 1,
+                ports.faucet,
+                ports.gossip,
+                ports.spare,
+            ];
             all.extend(from..=to);
             all
         };

@@ -17,6 +17,7 @@ use oracle_stub::StubPrice;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -130,6 +131,7 @@ impl Default for PriceOptions {
 /// A running price pusher. It stops when this is dropped.
 pub struct Prices {
     walk: Arc<Mutex<Walk>>,
+    refresh: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -159,6 +161,7 @@ impl Prices {
             }
         }
         let walk = Arc::new(Mutex::new(walk));
+        let refresh = Arc::new(AtomicBool::new(options.refresh));
         let mut pusher = Pusher {
             sender: Sender::new(&connection, payer),
             payer: payer.pubkey(),
@@ -166,17 +169,27 @@ impl Prices {
             addresses,
             feeds,
             walk: walk.clone(),
+            refresh: refresh.clone(),
             options,
             last: 0,
         };
         pusher.push().await.context("the first prices")?;
         let task = tokio::spawn(pusher.run());
-        Ok(Self { walk, task })
+        Ok(Self {
+            walk,
+            refresh,
+            task,
+        })
     }
 
     /// Changes prices by hand; the next push has them. Returns whether the ticker is known.
     pub fn apply(&self, command: &Command) -> bool {
         lock(&self.walk).apply(command)
+    }
+
+    /// Whether the board is refreshed from now on when prices are written.
+    pub fn set_refresh(&self, refresh: bool) {
+        self.refresh.store(refresh, Ordering::Relaxed);
     }
 
     /// The present price of a ticker, US dollars.
@@ -202,6 +215,7 @@ struct Pusher {
     addresses: ExchangeAddresses,
     feeds: Vec<Feed>,
     walk: Arc<Mutex<Walk>>,
+    refresh: Arc<AtomicBool>,
     options: PriceOptions,
     /// The last publish time.
     last: i64,
@@ -264,7 +278,7 @@ impl Pusher {
         if accounts.is_empty() {
             return Ok(());
         }
-        if self.options.refresh {
+        if self.refresh.load(Ordering::Relaxed) {
             batch.push(instructions::refresh_prices(&self.addresses, &accounts));
         }
         self.sender.send(batch).await?;

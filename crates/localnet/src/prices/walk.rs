@@ -207,7 +207,9 @@ mod tests {
     fn the_same_seed_gives_the_same_walk() {
         let (mut one, mut two, mut other) = (walk(3), walk(3), walk(4));
         for _ in 0..50 {
-            [&mut one, &mut two, &mut other].map(|walk| walk.step(STEP_S));
+            for walk in [&mut one, &mut two, &mut other] {
+                walk.step(STEP_S);
+            }
         }
         assert_eq!(price(&one, "SOL"), price(&two, "SOL"));
         assert_ne!(price(&one, "SOL"), price(&other, "SOL"));
