@@ -115,6 +115,27 @@ impl<T: Send + 'static> Outbox<T> {
             }
         });
     }
+
+    /// Only simulates: what would have become of it, with the slot 0 and no signature.
+    pub fn rehearse(&self, name: T, instructions: Vec<Instruction>) {
+        let shared = self.shared.clone();
+        let posted_at = Instant::now();
+        tokio::spawn(async move {
+            let _turn = shared.sending.acquire().await;
+            let payer = shared.signer.pubkey();
+            let simulated = shared.connection.simulate(&instructions, &payer).await;
+            let _ = shared.outcomes.send(Outcome {
+                name,
+                result: simulated.map(|simulated| Sent {
+                    signature: Signature::default(),
+                    slot: 0,
+                    compute_units: simulated.compute_units,
+                }),
+                sent: false,
+                elapsed: posted_at.elapsed(),
+            });
+        });
+    }
 }
 
 impl<T> Shared<T> {
