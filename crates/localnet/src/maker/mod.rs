@@ -67,10 +67,7 @@ impl MarketMaker {
         options: MakerOptions,
     ) -> Result<Self> {
         let mut maker = Maker::open(connection, exchange, options).await?;
-        // The first round funds and lists, the second quotes.
-        for _ in 0..2 {
-            maker.round().await?;
-        }
+        maker.round().await?;
         let task = tokio::spawn(async move {
             let mut patience = Patience::new("quotes");
             loop {
@@ -184,29 +181,62 @@ impl Maker {
 
     /// Opens accounts that are missing and fills up those that have lost much.
     async fn fund(&mut self) -> Result<()> {
+        let quote = self.tokens.first().context("no quote asset")?.clone();
+        let mut deposits = Vec::new();
         for index in 0..self.desks.len() {
             let desk = &self.desks[index];
-            let (key, sub_account) = (desk.account, desk.sub_account);
-            let (linear, underlying) = (desk.is_linear(), desk.underlying);
             let opens = self.account(index).is_none();
-            let mut first = Vec::new();
-            if opens {
-                first.push(instructions::open_account(
+            if !opens && !self.is_short(index) {
+                continue;
+            }
+            let cash = (quote.clone(), quote.amount(CASH));
+            let tokens = match opens && desk.is_linear() {
+                true => self.tokens_to_lend(desk.underlying)?,
+                false => None,
+            };
+            deposits.push((index, opens, cash, tokens));
+        }
+        if deposits.is_empty() {
+            return Ok(());
+        }
+        let mut mints: Vec<(Token, u64)> = Vec::new();
+        let all = deposits
+            .iter()
+            .flat_map(|(_, _, cash, tokens)| [Some(cash), tokens.as_ref()]);
+        for (token, amount) in all.flatten() {
+            match mints.iter_mut().find(|(known, _)| known == token) {
+                Some((_, sum)) => *sum = sum.saturating_add(*amount),
+                None => mints.push((token.clone(), *amount)),
+            }
+        }
+        let mints = mints
+            .iter()
+            .map(|(token, sum)| mint_to(&self.faucet, &self.owner, &token.mint, *sum));
+        let mints: Vec<[Instruction; 2]> = mints.collect::<Result<_>>()?;
+        self.as_faucet.send(mints.concat()).await?;
+
+        let transactions = deposits.iter().map(|(index, opens, cash, tokens)| {
+            let desk = &self.desks[*index];
+            let mut transaction = Vec::new();
+            if *opens {
+                transaction.push(instructions::open_account(
                     &self.addresses,
                     &self.owner,
                     &self.owner,
-                    sub_account,
+                    desk.sub_account,
                 ));
-            } else if !self.is_short(index) {
-                continue;
             }
-            let quote = self.tokens.first().context("no quote asset")?.clone();
-            self.deposit(first, &key, &quote, CASH).await?;
-            if opens && linear {
-                self.deposit_tokens(&key, underlying).await?;
+            for (token, amount) in [Some(cash), tokens.as_ref()].into_iter().flatten() {
+                transaction.extend(self.deposit(&desk.account, token, *amount));
             }
+            transaction
+        });
+        let transactions = transactions.collect();
+        for result in self.own.send_all(transactions).await {
+            result?;
         }
-        Ok(())
+        tracing::info!("{} accounts funded", deposits.len());
+        self.read().await
     }
 
     /// Whether an account has too little left to quote with.
@@ -221,47 +251,30 @@ impl Maker {
             && (report.health_initial() as f64) < CASH * 1e6 / 5.0
     }
 
-    async fn deposit_tokens(&mut self, account: &Pubkey, underlying: u8) -> Result<()> {
+    /// Tokens of an underlying that others may borrow, and their amount.
+    fn tokens_to_lend(&self, underlying: u8) -> Result<Option<(Token, u64)>> {
         let exchange = &self.mirror.exchange;
         let assets = exchange.assets[..usize::from(exchange.asset_count)].iter();
-        let mut of_underlying = assets.zip(&self.tokens).skip(1);
-        let token = of_underlying.find(|(asset, _)| asset.underlying == underlying);
-        let Some((_, token)) = token.map(|(asset, token)| (asset, token.clone())) else {
-            return Ok(());
+        let mut others = assets.zip(&self.tokens).skip(1);
+        let Some((_, token)) = others.find(|(asset, _)| asset.underlying == underlying) else {
+            return Ok(None);
         };
-        let listed = exchange.underlying(underlying)?;
         let lot: f64 = self.mirror.view(self.now).last_mark(underlying)?.to_num();
-        let dollars_per_token =
-            lot / listed.lot_size as f64 * 10f64.powi(i32::from(token.decimals)) / 1e6;
-        let amount = (TOKENS / dollars_per_token).round().max(1.0);
-        self.deposit(Vec::new(), account, &token, amount).await
+        let lot_size = exchange.underlying(underlying)?.lot_size as f64;
+        // The underlying has the decimals of its token.
+        Ok(Some((
+            token.clone(),
+            (TOKENS * 1e6 / lot * lot_size).round() as u64,
+        )))
     }
 
-    /// Has the faucet mint tokens and deposits them; `first` goes before that in the same transaction.
-    async fn deposit(
-        &mut self,
-        mut first: Vec<Instruction>,
-        account: &Pubkey,
-        token: &Token,
-        tokens: f64,
-    ) -> Result<()> {
-        let amount = token.amount(tokens);
-        let mint = mint_to(&self.faucet, &self.owner, &token.mint, amount)?;
-        self.as_faucet.send(mint.to_vec()).await?;
+    fn deposit(&self, account: &Pubkey, token: &Token, amount: u64) -> [Instruction; 2] {
         let source = get_associated_token_address(&self.owner, &token.mint);
-        let (addresses, owner) = (&self.addresses, &self.owner);
-        first.push(instructions::accrue_interest(addresses, &token.mint));
-        first.push(instructions::deposit(
-            addresses,
-            &token.mint,
-            account,
-            owner,
-            &source,
-            amount,
-        ));
-        self.own.send(first).await?;
-        tracing::info!(%account, "deposited {tokens} {}", token.name);
-        Ok(())
+        let (addresses, owner, mint) = (&self.addresses, &self.owner, &token.mint);
+        [
+            instructions::accrue_interest(addresses, mint),
+            instructions::deposit(addresses, mint, account, owner, &source, amount),
+        ]
     }
 
     /// Turns positions in markets that have expired into cash, where nobody else has done it yet.
