@@ -1,111 +1,38 @@
-//! `ballast exchange`: brings an exchange on a cluster to what a configuration file says.
+//! `ballast exchange apply`: brings an exchange on a cluster to what a configuration file says.
 
-use std::{
-    error::Error,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::path::PathBuf;
 
 use anchor_lang::prelude::Pubkey;
-use ballast_client::config::{Change, Config, ConfigError, Plan, Signatory, State, plan};
+use ballast_client::config::{Change, Config, Plan, Signatory, State, plan};
+use ballast_client::rpc::{ClientError, Connection};
 use ballast_client::state::{Board, Exchange as ExchangeAccount};
-use clap::{Args, Subcommand};
-use solana_commitment_config::CommitmentConfig;
-use solana_keypair::{Keypair, read_keypair_file};
-use solana_rpc_client::rpc_client::RpcClient;
+use clap::Args;
+use serde::Serialize;
+use solana_keypair::Keypair;
 use solana_signer::Signer;
-use solana_transaction::Transaction;
 
-/// The commands.
-#[derive(Subcommand)]
-pub enum Exchange {
-    /// Print how an exchange differs from a configuration file, and change what differs.
-    ///
-    /// Creates and lists what is missing. What stands as $NAME in the file is taken from the environment; without one there, $ADMIN,
-    /// $RISK_AUTHORITY, $EXCHANGE and $BOARD are the keys given here.
-    Apply(Apply),
-}
+use crate::context::{Context, read_key};
+use crate::failure::Failure;
+use crate::output::{Format, Page, Show};
 
 /// What `apply` is given.
 #[derive(Args)]
 pub struct Apply {
     /// The configuration, such as migrations/devnet.toml.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// The cluster's RPC address.
-    #[arg(long)]
-    pub url: String,
-    /// Who pays.
-    #[arg(long)]
-    pub keypair: PathBuf,
-    /// The admin; who pays by default.
-    #[arg(long)]
+    /// The admin; who signs by default.
+    #[arg(long, value_name = "FILE")]
     pub admin_keypair: Option<PathBuf>,
-    /// The risk authority; who pays by default.
-    #[arg(long)]
+    /// The risk authority; who signs by default.
+    #[arg(long, value_name = "FILE")]
     pub risk_keypair: Option<PathBuf>,
     /// The exchange's own key, the first time only.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub exchange_keypair: Option<PathBuf>,
     /// The board's own key, the first time only.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub board_keypair: Option<PathBuf>,
-    /// Print the difference and send nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask before sending.
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// Why a command failed.
-#[derive(Debug)]
-pub struct Failure {
-    /// What to tell.
-    pub reason: String,
-    /// The exit code.
-    pub code: u8,
-}
-
-impl Failure {
-    /// With what was done and why it failed.
-    fn doing(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
-        Self {
-            reason: format!("{what}: {error}"),
-            code: 1,
-        }
-    }
-
-    /// Of the command line or the configuration.
-    fn input(reason: String) -> Self {
-        Self { reason, code: 2 }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::input(error.to_string())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::doing("output", error)
-    }
-}
-
-/// Runs a command.
-pub fn run(command: &Exchange) -> ExitCode {
-    let Exchange::Apply(arguments) = command;
-    match arguments.run(&mut io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Nobody is left to be told when this fails.
-            let _ = writeln!(io::stderr(), "error: {}", failure.reason);
-            ExitCode::from(failure.code)
-        }
-    }
 }
 
 /// The keys that may have to sign.
@@ -118,15 +45,10 @@ struct Keys {
 }
 
 impl Keys {
-    fn read(arguments: &Apply) -> Result<Self, Failure> {
-        let read = |path: &Path| {
-            read_keypair_file(path).map_err(|error: Box<dyn Error>| {
-                Failure::doing(format!("cannot read the key in {}", path.display()), error)
-            })
-        };
-        let optional = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
+    fn read(context: &Context, arguments: &Apply) -> Result<Self, Failure> {
+        let optional = |path: &Option<PathBuf>| path.as_deref().map(read_key).transpose();
         Ok(Self {
-            payer: read(&arguments.keypair)?,
+            payer: context.keypair()?,
             admin: optional(&arguments.admin_keypair)?,
             risk: optional(&arguments.risk_keypair)?,
             exchange: optional(&arguments.exchange_keypair)?,
@@ -197,103 +119,130 @@ fn is_signer(change: &Change, key: &Pubkey) -> bool {
     accounts.any(|account| account.is_signer && account.pubkey == *key)
 }
 
-impl Apply {
-    /// Does it, and prints what it does to `output`.
-    ///
-    /// # Errors
-    /// A file, the cluster, a mistake in the configuration, a key that is missing or another one's.
-    pub fn run(&self, output: &mut impl io::Write) -> Result<(), Failure> {
-        let text = std::fs::read_to_string(&self.config).map_err(|error| {
-            Failure::doing(format!("cannot read {}", self.config.display()), error)
-        })?;
-        let keys = Keys::read(self)?;
-        let mut config = Config::parse(&text)?;
-        config.fill(|name| keys.value(name));
-        let client =
-            RpcClient::new_with_commitment(self.url.clone(), CommitmentConfig::confirmed());
-        let plan = planned(&client, &config, &keys.payer.pubkey())?;
-        let changes = plan.changes;
+#[derive(Serialize)]
+struct Done {
+    description: String,
+    signature: String,
+}
 
-        for line in &plan.left_alone {
-            writeln!(output, "{line}")?;
+/// What was found, and what was done about it.
+#[derive(Serialize)]
+struct Outcome {
+    left_alone: Vec<String>,
+    changes: Vec<String>,
+    done: Vec<Done>,
+}
+
+impl Show for Outcome {
+    /// What is not told while it happens: in words everything is.
+    fn show(&self, page: &mut Page) {
+        if self.changes.is_empty() {
+            page.line("nothing to change");
         }
-        if changes.is_empty() {
-            writeln!(output, "nothing to change")?;
-            return Ok(());
-        }
-        for change in &changes {
-            writeln!(output, "{}", change.description)?;
-        }
-        if self.dry_run {
-            return Ok(());
-        }
-        // All signatures first, so that nothing is sent when one of them is missing.
-        let signing = changes
-            .iter()
-            .map(|change| keys.signing(change))
-            .collect::<Result<Vec<_>, _>>()?;
-        if !self.yes && !confirmed(output, changes.len())? {
-            return Ok(());
-        }
-        for (change, signers) in changes.iter().zip(signing) {
-            let signature = send(&client, change, &signers)?;
-            writeln!(output, "done: {} ({signature})", change.description)?;
-        }
-        Ok(())
     }
 }
 
+impl Apply {
+    /// Does it, and prints what it does.
+    ///
+    /// # Errors
+    /// A file, the cluster, a mistake in the configuration, a key that is missing or another one's.
+    pub async fn run(&self, context: &Context) -> Result<(), Failure> {
+        let text = std::fs::read_to_string(&self.config).map_err(|error| {
+            Failure::doing(format!("cannot read {}", self.config.display()), error)
+        })?;
+        let keys = Keys::read(context, self)?;
+        let mut config = Config::parse(&text)?;
+        config.fill(|name| keys.value(name));
+        let connection = context.connection()?;
+        let plan = planned(&connection, &config, &keys.payer.pubkey()).await?;
+        let say = |line: String| match context.format {
+            Format::Table => print_line(&line),
+            Format::Json => Ok(()),
+        };
+
+        for line in &plan.left_alone {
+            say(line.clone())?;
+        }
+        for change in &plan.changes {
+            say(change.description.clone())?;
+        }
+        let mut outcome = Outcome {
+            left_alone: plan.left_alone,
+            changes: Vec::new(),
+            done: Vec::new(),
+        };
+        let described = plan.changes.iter().map(|change| change.description.clone());
+        outcome.changes.extend(described);
+        if plan.changes.is_empty() || context.globals.dry_run {
+            return context.print(&outcome);
+        }
+        // All signatures first, so that nothing is sent when one of them is missing.
+        let signing = plan
+            .changes
+            .iter()
+            .map(|change| keys.signing(change))
+            .collect::<Result<Vec<_>, _>>()?;
+        context.confirm(&format!("Send {} transactions?", plan.changes.len()))?;
+        for (change, signers) in plan.changes.iter().zip(signing) {
+            let signature = send(&connection, change, &signers).await?;
+            say(format!("done: {} ({signature})", change.description))?;
+            outcome.done.push(Done {
+                description: change.description.clone(),
+                signature,
+            });
+        }
+        context.print(&outcome)
+    }
+}
+
+fn print_line(line: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
 /// What differs on the cluster.
-fn planned(client: &RpcClient, config: &Config, payer: &Pubkey) -> Result<Plan, Failure> {
+async fn planned(
+    connection: &Connection,
+    config: &Config,
+    payer: &Pubkey,
+) -> Result<Plan, Failure> {
     let state = State::read(config, |key| {
-        client
-            .get_account_with_commitment(key, client.commitment())
-            .map(|response| response.value.map(|account| (account.owner, account.data)))
-            .map_err(|error| Failure::doing(format!("cannot read account {key}"), error))
+        // What is read next depends on what was read before.
+        let read = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(connection.accounts(&[*key]))
+        });
+        read.map(|mut found| {
+            let found = found.pop().flatten();
+            found.map(|(owner, update)| (owner, update.data))
+        })
+        .map_err(|error| Failure::from(error).while_doing(format!("cannot read account {key}")))
     })?;
-    let rent = |len: usize| {
-        client
-            .get_minimum_balance_for_rent_exemption(len)
-            .map_err(|error| Failure::doing("cannot read the rent", error))
-    };
     let (exchange_len, board_len) = (ExchangeAccount::ACCOUNT_LEN, Board::ACCOUNT_LEN);
-    let rents = match state.exchange {
-        Some(_) => [0; 2],
-        None => [rent(exchange_len)?, rent(board_len)?],
-    };
+    let mut rents = [0; 2];
+    if state.exchange.is_none() {
+        for (rent, len) in rents.iter_mut().zip([exchange_len, board_len]) {
+            let read = connection.rpc().get_minimum_balance_for_rent_exemption(len);
+            *rent = read.await.map_err(ClientError::from)?;
+        }
+    }
     let rent = |len: usize| rents[usize::from(len != exchange_len)];
     Ok(plan(config, &state, payer, rent)?)
 }
 
-fn confirmed(output: &mut impl io::Write, transactions: usize) -> io::Result<bool> {
-    write!(output, "Send {transactions} transactions? [y/N] ")?;
-    output.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn send(client: &RpcClient, change: &Change, signers: &[&Keypair]) -> Result<String, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        // What was done before stays, and is not done again.
-        let what = format!(
-            "failed, apply again to go on from here: {}",
-            change.description
-        );
-        Failure::doing(what, error)
-    };
-    let blockhash = client
-        .get_latest_blockhash()
-        .map_err(|error| failed(&error))?;
-    let payer = signers.first().map(|key| key.pubkey());
-    let transaction = Transaction::new_signed_with_payer(
-        &change.instructions,
-        payer.as_ref(),
-        signers,
-        blockhash,
-    );
-    client
-        .send_and_confirm_transaction(&transaction)
-        .map(|signature| signature.to_string())
-        .map_err(|error| failed(&error))
+async fn send(
+    connection: &Connection,
+    change: &Change,
+    signers: &[&Keypair],
+) -> Result<String, Failure> {
+    let signers: Vec<&dyn Signer> = signers.iter().map(|key| *key as &dyn Signer).collect();
+    let sent = connection.send(&change.instructions, &signers).await;
+    sent.map(|sent| sent.signature.to_string())
+        .map_err(|error| {
+            // What was done before stays, and is not done again.
+            Failure::from(error).while_doing(format!(
+                "failed, apply again to go on from here: {}",
+                change.description
+            ))
+        })
 }

@@ -90,7 +90,7 @@ fn ratio(q32: u64) -> f64 {
 }
 
 /// The worst scenario of an underlying in words; its volatility matters to options only.
-fn describe(entry: &UnderlyingReport) -> String {
+pub(crate) fn describe(entry: &UnderlyingReport) -> String {
     if entry.scan_loss == 0 {
         return "none".to_owned();
     }

@@ -4,16 +4,20 @@ mod margin;
 pub mod portfolio;
 mod price;
 
+#[cfg(feature = "cluster")]
+pub(crate) use margin::describe;
 pub use margin::{Named, json_report};
 pub use price::{OptionFigures, price};
 
 use std::{
-    io::{self, Write},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use crate::failure::Failure as Told;
 use crate::input::{InputError, ReadError, Source};
+use crate::output::{Format, tell};
 use clap::Subcommand;
 
 /// The commands.
@@ -73,23 +77,21 @@ impl From<ReadError> for Failure {
 }
 
 /// Runs a command.
-pub fn run(command: &Risk) -> ExitCode {
+pub fn run(command: &Risk, format: Format) -> ExitCode {
     let outcome = match command {
         Risk::Price { file } => run_price(file),
-        Risk::Margin { file, json } => run_margin(file, *json),
+        Risk::Margin { file, json } => run_margin(file, *json || format == Format::Json),
     };
-    let (reason, code) = match outcome {
+    let failure = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
         // Whoever reads our output has seen enough.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;
         }
-        Err(Failure::Io(error)) => (error.to_string(), 1),
-        Err(Failure::Input(error)) => (error.to_string(), 2),
+        Err(Failure::Io(error)) => Told::io(error),
+        Err(Failure::Input(error)) => Told::input(error.to_string()),
     };
-    // Nobody is left to be told when this fails.
-    let _ = writeln!(io::stderr(), "error: {reason}");
-    ExitCode::from(code)
+    ExitCode::from(tell(&failure, format))
 }
 
 fn run_price(file: &Path) -> Result<(), Failure> {

@@ -76,7 +76,9 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
     stage
         .until("the first prices are on the board", 30, async || {
             let mirror = stage.connection.exchange(&exchange).await?;
-            let set = mirror.board.prices[..4].iter().all(|entry| entry.publish_time > 0);
+            let set = mirror.board.prices[..4]
+                .iter()
+                .all(|entry| entry.publish_time > 0);
             Ok(set.then_some(()))
         })
         .await?;
@@ -92,8 +94,12 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
     let mark = SOL * USDC / LOTS_PER_SOL;
     let lots = 100 * LOTS_PER_SOL;
     stage.place(&alice, &perpetual, ASK, mark, 2 * lots).await?;
-    stage.place(&bob, &perpetual, BID, mark + 10_000, lots).await?;
-    stage.place(&carol, &perpetual, BID, mark + 10_000, lots).await?;
+    stage
+        .place(&bob, &perpetual, BID, mark + 10_000, lots)
+        .await?;
+    stage
+        .place(&carol, &perpetual, BID, mark + 10_000, lots)
+        .await?;
     // A put at the money, minutes before its expiry: two dollars per SOL.
     let premium = 2 * USDC / LOTS_PER_SOL;
     let options = 10 * LOTS_PER_SOL;
@@ -113,15 +119,23 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
             .until(&what, 30, async || is_filled(trader, terms, wanted).await)
             .await?;
     }
-    ensure!(stage.now().await? < expiry, "the set-up took longer than the option lived");
-    let paid = stage.account(&dave.account).await?.position(&put).map(|held| held.quote);
+    ensure!(
+        stage.now().await? < expiry,
+        "the set-up took longer than the option lived"
+    );
+    let paid = stage
+        .account(&dave.account)
+        .await?
+        .position(&put)
+        .map(|held| held.quote);
     let paid = paid.expect("dave holds the put");
 
     // The keeper dies. While nobody looks the price falls by a quarter: bob is below his margin, carol is bankrupt.
     stage.kill_keeper()?;
     let fund = stage.addresses().insurance_fund();
     let insured = stage.cash(&fund).await?;
-    let crashed = CALM.map(|(name, price)| (name, if name == "SOL" { price * 0.75 } else { price }));
+    let crashed =
+        CALM.map(|(name, price)| (name, if name == "SOL" { price * 0.75 } else { price }));
     stage.publish(&crashed, stage.now().await?).await?;
     stage.start_keeper()?;
     stage
@@ -142,7 +156,10 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
     ensure!(stage.report(&carol.account).await?.equity_mark >= 0);
     let left = stage.cash(&fund).await?;
     // Her equity was 2,600 - 3,750 before fees.
-    ensure!(left < insured - 1_000 * USDC as i64, "insurance {insured} -> {left}");
+    ensure!(
+        left < insured - 1_000 * USDC as i64,
+        "insurance {insured} -> {left}"
+    );
 
     // Killed again, over the expiry. The one after it settles.
     stage.wait_until(expiry - 2).await?;
@@ -177,7 +194,10 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
         })
         .await?;
     let expected = 2_000 * USDC as i64 + paid + payoff as i64;
-    ensure!((0..=1_000).contains(&(cash - expected)), "{cash}, expected {expected}");
+    ensure!(
+        (0..=1_000).contains(&(cash - expected)),
+        "{cash}, expected {expected}"
+    );
 
     // Everybody who is flat takes all of it home.
     for trader in [&dave, &carol] {
@@ -189,8 +209,15 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
         }
         let to = get_associated_token_address(&owner, &mint);
         let addresses = stage.addresses();
-        let withdraw =
-            instructions::withdraw(addresses, &mint, &trader.account, &owner, &to, u64::MAX, false);
+        let withdraw = instructions::withdraw(
+            addresses,
+            &mint,
+            &trader.account,
+            &owner,
+            &to,
+            u64::MAX,
+            false,
+        );
         stage.execute(&[withdraw], &trader.key).await?;
         let wallet = stage.wallet(&owner).await? as i64;
         ensure!((0..=10).contains(&(wallet - cash)), "{wallet} of {cash}");
@@ -198,9 +225,16 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
 
     // What its operator sees.
     let (status, health) = stage.page("/health")?;
-    ensure!(status == 200 && health.contains("\"healthy\":true"), "{health}");
+    ensure!(
+        status == 200 && health.contains("\"healthy\":true"),
+        "{health}"
+    );
     let (_, metrics) = stage.page("/metrics")?;
-    for name in ["ballast_accounts", "ballast_transactions_done_total", "ballast_scan_seconds"] {
+    for name in [
+        "ballast_accounts",
+        "ballast_transactions_done_total",
+        "ballast_scan_seconds",
+    ] {
         ensure!(metrics.contains(name), "no {name} in\n{metrics}");
     }
     ensure!(stage.stop_keeper()?, "the keeper did not end well");
@@ -211,13 +245,22 @@ async fn traders_a_keeper_a_crash_and_an_expiry() -> Result<()> {
     // The bank has every token that it owes.
     let mirror = stage.connection.mirror(&exchange).await?;
     let bank = &mirror.banks[&QUOTE_ASSET];
-    let vault = stage.connection.rpc().get_token_account_balance(&bank.vault).await?;
+    let vault = stage
+        .connection
+        .rpc()
+        .get_token_account_balance(&bank.vault)
+        .await?;
     let vault: i128 = vault.amount.parse()?;
     let indexes = mirror.board.indexes(QUOTE_ASSET)?;
     let loans = i128::from(ballast_client::state::ledger::loans_total(bank, indexes)?);
-    let deposits = i128::from(ballast_client::state::ledger::deposits_total(bank, indexes)?);
+    let deposits = i128::from(ballast_client::state::ledger::deposits_total(
+        bank, indexes,
+    )?);
     let owed = deposits + i128::from(bank.settlement_pools) + i128::from(bank.fees);
-    ensure!((0..=100).contains(&(vault + loans - owed)), "{vault} + {loans} against {owed}");
+    ensure!(
+        (0..=100).contains(&(vault + loans - owed)),
+        "{vault} + {loans} against {owed}"
+    );
     ensure!(mirror.accounts.contains_key(&keeper.account));
     Ok(())
 }

@@ -55,8 +55,7 @@ impl Stage {
         })
         .await?;
         let connection = cluster.connection();
-        let exchange =
-            Exchange::provision(&connection, &folder, &adapt(CONFIG), |_| {}).await?;
+        let exchange = Exchange::provision(&connection, &folder, &adapt(CONFIG), |_| {}).await?;
         let keeper_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         Ok(Self {
             cluster,
@@ -118,7 +117,14 @@ impl Stage {
         let key = self.folder.key(name)?;
         let (faucet, usdc) = (&self.exchange.keys.faucet, self.usdc()?);
         let amount = dollars * USDC;
-        fund(&self.connection, faucet, &key.pubkey(), 10 * LAMPORTS, &[(usdc, amount)]).await?;
+        fund(
+            &self.connection,
+            faucet,
+            &key.pubkey(),
+            10 * LAMPORTS,
+            &[(usdc, amount)],
+        )
+        .await?;
         let account = self.addresses().margin_account(&key.pubkey(), 0);
         let owner = key.pubkey();
         let source = get_associated_token_address(&owner, &usdc.mint);
@@ -203,7 +209,10 @@ impl Stage {
     }
 
     pub async fn market(&self, terms: &MarketTerms) -> Result<Option<Box<Market>>> {
-        Ok(self.connection.read(&self.addresses().market(terms)).await?)
+        Ok(self
+            .connection
+            .read(&self.addresses().market(terms))
+            .await?)
     }
 
     /// The figures of an account as a liquidation counts them.
@@ -211,7 +220,11 @@ impl Stage {
         let exchange = self.addresses().exchange;
         let mut session = Session::open(self.connection.clone(), &exchange).await?;
         session.read(&[*key]).await?;
-        let account = session.mirror.accounts.get(key).context("no such account")?;
+        let account = session
+            .mirror
+            .accounts
+            .get(key)
+            .context("no such account")?;
         let mut report = Report::boxed();
         session
             .mirror
@@ -225,7 +238,11 @@ impl Stage {
         let exchange = self.addresses().exchange;
         let mut session = Session::open(self.connection.clone(), &exchange).await?;
         session.read(&[*key]).await?;
-        let account = session.mirror.accounts.get(key).context("no such account")?;
+        let account = session
+            .mirror
+            .accounts
+            .get(key)
+            .context("no such account")?;
         let indexes = session.mirror.board.indexes(QUOTE_ASSET)?;
         Ok(match account.balance(QUOTE_ASSET) {
             Some(balance) => ledger::amount(balance, indexes)?,
@@ -236,7 +253,11 @@ impl Stage {
     /// Tokens of a key in its own wallet, native units.
     pub async fn wallet(&self, owner: &Pubkey) -> Result<u64> {
         let key = get_associated_token_address(owner, &self.usdc()?.mint);
-        let balance = self.connection.rpc().get_token_account_balance(&key).await?;
+        let balance = self
+            .connection
+            .rpc()
+            .get_token_account_balance(&key)
+            .await?;
         Ok(balance.amount.parse()?)
     }
 
@@ -251,7 +272,10 @@ impl Stage {
                 return Ok(found);
             }
             if start.elapsed() > Duration::from_secs(patience_s) {
-                bail!("{what}: not within {patience_s} s; the keeper's log:\n{}", self.keeper_log());
+                bail!(
+                    "{what}: not within {patience_s} s; the keeper's log:\n{}",
+                    self.keeper_log()
+                );
             }
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
@@ -322,7 +346,10 @@ impl Stage {
     pub fn page(&self, path: &str) -> Result<(u16, String)> {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.keeper_port))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: keeper\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: keeper\r\nConnection: close\r\n\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
