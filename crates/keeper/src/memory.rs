@@ -257,11 +257,16 @@ impl Memory {
 
     /// Whether a job may be planned now.
     pub(crate) fn is_free(&self, key: &JobKey, now: i64) -> bool {
-        !self.flights.contains_key(key)
+        !self.is_in_flight(key)
             && self
                 .backoffs
                 .get(key)
                 .is_none_or(|backoff| backoff.not_before <= now)
+    }
+
+    /// Whether it has been sent and may still land, or has landed and not been seen.
+    pub(crate) fn is_in_flight(&self, key: &JobKey) -> bool {
+        self.flights.contains_key(key)
     }
 
     /// Everything that is claimed by what is in flight.

@@ -6,15 +6,15 @@ use crate::job::{Class, JobKey};
 use ballast_client::instructions;
 use ballast_state::{Market, MarketStatus, MarketTerms, Pausable};
 
-/// Gives expired markets their price, turns positions into quote at their payoff, closes markets in which nothing is left, and collects
-/// fees. What has been turned into quote is paid by [`super::pnl`].
+/// Gives expired markets their price, turns positions into quote at their payoff, and closes markets in which nothing is left. What has been
+/// turned into quote is paid by [`super::pnl`].
 pub(super) fn plan(round: &mut Round, index: &Index) {
     for (terms, market) in &round.mirror.markets {
         match market.status(round.now()) {
             MarketStatus::Settling => finalize(round, terms),
             MarketStatus::Closed if is_empty(market) => close(round, terms, market),
             MarketStatus::Closed => settle_positions(round, index, terms),
-            MarketStatus::Active | MarketStatus::ReduceOnly => collect(round, terms, market),
+            MarketStatus::Active | MarketStatus::ReduceOnly => {}
         }
     }
 }
@@ -59,15 +59,4 @@ fn close(round: &mut Round, terms: &MarketTerms, market: &Market) {
     let addresses = &round.mirror.addresses;
     let close = instructions::close_market(addresses, terms, &market.creator, &mint);
     round.serve(JobKey::CloseMarket(*terms), Class::Tidying, vec![close]);
-}
-
-fn collect(round: &mut Round, terms: &MarketTerms, market: &Market) {
-    let collectable = market.fees.min(market.settlement_pool);
-    if collectable < round.policy.collect_minimum.max(1) {
-        return;
-    }
-    if let Some(mint) = round.quote_mint() {
-        let collect = instructions::collect_fees(&round.mirror.addresses, terms, &mint);
-        round.serve(JobKey::CollectFees(*terms), Class::Tidying, vec![collect]);
-    }
 }

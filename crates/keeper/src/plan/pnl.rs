@@ -15,9 +15,15 @@ use ballast_state::{
 
 /// Settles open markets as often as the policy says, and closed ones until nobody is owed anything.
 pub(super) fn plan(round: &mut Round, index: &Index) {
-    if round.is_paused(Pausable::SettlePnl) {
-        return;
+    if !round.is_paused(Pausable::SettlePnl) {
+        settle_all(round, index);
     }
+    for terms in round.mirror.markets.keys() {
+        collect(round, terms);
+    }
+}
+
+fn settle_all(round: &mut Round, index: &Index) {
     for (terms, market) in &round.mirror.markets {
         match market.status(round.now()) {
             MarketStatus::Closed => {
@@ -36,6 +42,17 @@ pub(super) fn plan(round: &mut Round, index: &Index) {
             }
         }
     }
+}
+
+/// What has become of an account whose profit or loss is to be settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offered {
+    /// Planned.
+    Now,
+    /// In flight, or something else of this account is.
+    Busy,
+    /// Not for the time being: it waits after a refusal, or nothing would move.
+    Not,
 }
 
 /// Settles what is at least `minimum` in a market. Returns whether anything was left to do.
@@ -60,18 +77,22 @@ fn settle_market(round: &mut Round, index: &Index, terms: &MarketTerms, minimum:
     }
     winners.sort_unstable_by_key(|(profit, key)| (std::cmp::Reverse(*profit), *key));
     losers.sort_unstable();
-    let claims: i64 = winners.iter().map(|(profit, _)| profit).sum();
+    let claims = winners
+        .iter()
+        .fold(0i64, |sum, (profit, _)| sum.saturating_add(*profit));
     let pool = i64::try_from(market.settlement_pool).unwrap_or(i64::MAX);
     let mut missing = claims.saturating_sub(pool);
     // A settled market is only closed once nobody owes it anything.
     let all = terms.is_expired(round.now());
-    let before = round.jobs.len();
+    let mut left_to_do = false;
     for (profit, key) in losers {
         if missing <= 0 && !all {
             break;
         }
-        if offer(round, &key, terms) {
+        let offered = offer(round, &key, terms);
+        if offered != Offered::Not {
             missing = missing.saturating_add(profit);
+            left_to_do = true;
         }
     }
     // Out of what is there already: what losers pay now is the next round's.
@@ -80,23 +101,50 @@ fn settle_market(round: &mut Round, index: &Index, terms: &MarketTerms, minimum:
         if left < minimum {
             break;
         }
-        if offer(round, &key, terms) {
+        let offered = offer(round, &key, terms);
+        if offered != Offered::Not {
             left = left.saturating_sub(profit);
+            left_to_do = true;
         }
     }
-    round.jobs.len() > before
+    left_to_do
 }
 
-fn offer(round: &mut Round, key: &Pubkey, terms: &MarketTerms) -> bool {
+fn offer(round: &mut Round, key: &Pubkey, terms: &MarketTerms) -> Offered {
     let job = JobKey::SettlePnl(*key, *terms);
-    if !round.is_open(&job) || round.is_claimed(key) || round.taken.contains(key) {
-        return false;
+    let busy = round.memory.is_in_flight(&job) || round.is_claimed(key);
+    if busy || round.taken.contains(key) {
+        return Offered::Busy;
     }
-    let Some((instructions, _)) = settle(round, key, terms) else {
-        return false;
+    if !round.is_open(&job) {
+        return Offered::Not;
+    }
+    let Some((instructions, amount)) = settle(round, key, terms) else {
+        return Offered::Not;
     };
     round.serve(job, Class::Settling, instructions);
-    true
+    // What winners get is no longer there; what losers pay in may not be there yet.
+    if let Some(mut market) = round.market(terms).copied() {
+        market.settlement_pool = market.settlement_pool.saturating_sub_signed(amount.max(0));
+        round.changed_markets.insert(*terms, market);
+    }
+    Offered::Now
+}
+
+/// Collects an open market's fees out of what is left in its pool.
+fn collect(round: &mut Round, terms: &MarketTerms) {
+    let Some(market) = round.market(terms) else {
+        return;
+    };
+    let collectable = market.fees.min(market.settlement_pool);
+    let little = collectable < round.policy.collect_minimum.max(1);
+    if little || market.status(round.now()) == MarketStatus::Closed {
+        return;
+    }
+    if let Some(mint) = round.quote_mint() {
+        let collect = instructions::collect_fees(&round.mirror.addresses, terms, &mint);
+        round.serve(JobKey::CollectFees(*terms), Class::Tidying, vec![collect]);
+    }
 }
 
 /// What a position's profit is reckoned with, worked out once per market.
