@@ -284,6 +284,7 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
     let price = on_tick(task.mark, market.tick_size, task.side);
     let mut kept = false;
     let mut instructions: Vec<Instruction> = Vec::new();
+    let mut after = own.boxed_copy();
     let resting = own.orders.iter();
     let resting = resting.filter(|order| order.lots != 0 && order.terms == market.terms);
     for order in resting {
@@ -302,6 +303,7 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
             &round.identity.signer,
             order.id,
         ));
+        fills::use_up(&mut after, order.id, order.lots);
     }
     let full = own.orders.iter().all(|order| order.lots != 0);
     let within = round.view.is_within_band(&market.terms, price);
@@ -318,7 +320,7 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
     ));
     let value = -round.fee();
     let own = round.identity.margin_account;
-    round.add(Job {
+    let added = round.add(Job {
         key,
         urgency: class.into(),
         instructions,
@@ -326,4 +328,8 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
         claims: vec![Claim::Account(own)],
         note: format!("{} lots at {price}", task.lots),
     });
+    // Nobody is to be filled against what is taken back.
+    if added {
+        round.change(&own, after);
+    }
 }

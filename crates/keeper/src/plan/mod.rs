@@ -167,6 +167,8 @@ struct Round<'a> {
     /// Reused by everything that assesses.
     report: Box<Report>,
     jobs: Vec<Job>,
+    /// Their keys: no work is planned twice.
+    planned: HashSet<JobKey>,
     scan: Scan,
 }
 
@@ -186,6 +188,7 @@ impl<'a> Round<'a> {
             taken: HashSet::new(),
             report: Report::boxed(),
             jobs: Vec::new(),
+            planned: HashSet::new(),
             scan: Scan::default(),
         }
     }
@@ -231,9 +234,11 @@ impl<'a> Round<'a> {
         self.is_own(key) || self.policy.permits(key)
     }
 
-    /// Whether work may be planned: its duty is on, and it neither is in flight nor waits after a refusal.
+    /// Whether work may be planned: its duty is on, and it is neither planned nor in flight nor waits after a refusal.
     fn is_open(&self, key: &JobKey) -> bool {
-        self.policy.does(key.duty()) && self.memory.is_free(key, self.now())
+        self.policy.does(key.duty())
+            && !self.planned.contains(key)
+            && self.memory.is_free(key, self.now())
     }
 
     /// Whether a margin account is claimed as a whole by what is in flight.
@@ -245,6 +250,7 @@ impl<'a> Round<'a> {
     fn add(&mut self, job: Job) -> bool {
         let fits = job.account_count() <= self.policy.accounts_maximum;
         if fits {
+            self.planned.insert(job.key);
             self.jobs.push(job);
         }
         fits
