@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::Pubkey;
 use ballast_client::state::{
-    MarginAccount, MarketKind, MarketTerms, Order, Position, Side, Tagged, next_expiry,
+    MarginAccount, MarketKind, MarketTerms, Order, Position, Side, next_expiry,
 };
 use ballast_client::{Mirror, Update};
 use ballast_keeper::{Identity, Memory, Policy, Situation, plan};
@@ -79,9 +79,9 @@ fn account(
         let balance = account.balance_mut(asset).expect("a free slot");
         balance.shares.set(I80F48::from_num(amount));
     };
-    // The poor have a tenth of the money for the same positions.
+    // The poor have hardly any money for the same positions.
     let cash = if dice.roll(1_000) < POOR {
-        4_000
+        400
     } else {
         200_000
     };

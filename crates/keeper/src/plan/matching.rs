@@ -71,7 +71,8 @@ impl Walk<'_, '_> {
                     break;
                 }
                 let spent = self.attempts >= self.round.policy.fill_attempts
-                    || self.passed >= PASSED_MAXIMUM;
+                    || self.passed >= PASSED_MAXIMUM
+                    || self.round.is_full();
                 if spent {
                     return;
                 }

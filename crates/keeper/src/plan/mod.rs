@@ -246,6 +246,11 @@ impl<'a> Round<'a> {
         self.claimed.contains(&Claim::Account(*account))
     }
 
+    /// Whether there is as much to send as the policy allows at once; whatever is worked out next is less urgent.
+    fn is_full(&self) -> bool {
+        self.jobs.len() >= self.policy.jobs_maximum
+    }
+
     /// Adds a job, unless it would be too large for a transaction. Returns whether it was added.
     fn add(&mut self, job: Job) -> bool {
         let fits = job.account_count() <= self.policy.accounts_maximum;

@@ -10,7 +10,7 @@ use ballast_state::{MarginAccount, Order, Pausable, Position, Side, StateError};
 
 /// Removes what has lapsed, and of the orders that their accounts might not afford, some at a time, those that they cannot.
 pub(super) fn plan(round: &mut Round, index: &Index) {
-    if round.is_paused(Pausable::PruneOrder) {
+    if round.is_paused(Pausable::PruneOrder) || round.is_full() {
         return;
     }
     for (key, id) in &index.lapsed {
