@@ -28,6 +28,18 @@ impl Folder {
         Ok(Self { root })
     }
 
+    /// A folder in which a localnet was started before; nothing is created.
+    ///
+    /// # Errors
+    /// When none was.
+    pub fn existing(root: &Path) -> Result<Self> {
+        let folder = Self {
+            root: std::path::absolute(root)?,
+        };
+        folder.description()?;
+        Ok(folder)
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -117,14 +129,16 @@ mod tests {
     #[test]
     fn keys_stay() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&temporary.path().join("new")).unwrap();
+        let root = temporary.path().join("new");
+        let error = Folder::existing(&root).unwrap_err().to_string();
+        assert!(error.contains("no localnet was started"), "{error}");
+        assert!(!root.exists());
+        let folder = Folder::open(&root).unwrap();
         let key = folder.key("maker").unwrap();
         assert_eq!(folder.key("maker").unwrap().pubkey(), key.pubkey());
         assert_ne!(folder.key("keeper").unwrap().pubkey(), key.pubkey());
         fs::write(folder.key_path("maker"), "[1]").unwrap();
         let error = folder.key("maker").unwrap_err().to_string();
         assert!(error.contains("maker.json"), "{error}");
-        let error = folder.description().unwrap_err().to_string();
-        assert!(error.contains("no localnet was started"), "{error}");
     }
 }

@@ -63,12 +63,12 @@ impl Keeper {
     }
 }
 
-/// The keeper's configuration for a cluster. Local blocks are never full: nothing is paid to be sooner.
+/// The keeper's configuration for a cluster. Local blocks are never full: nothing is paid to be sooner, and every price goes to the board.
 fn config_text(cluster: &Cluster, exchange: &Exchange, folder: &Folder) -> String {
     format!(
         "# Written by `cargo xtask localnet` at every start.\n\
          url = {:?}\nwebsocket = {:?}\nexchange = \"{}\"\nkeypair = {:?}\nlisten = \"127.0.0.1:{}\"\n\n\
-         [sending]\npriority_fee_max = 0\n",
+         [sending]\npriority_fee_max = 0\n\n[policy]\nprice_interval_s = 2\nprice_threshold = 0.0002\n",
         cluster.url(),
         cluster.ws_url(),
         exchange.addresses.exchange,

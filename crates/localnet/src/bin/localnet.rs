@@ -87,7 +87,7 @@ enum Command {
         wallet: Pubkey,
         /// SOL for fees and rent.
         #[arg(long, default_value_t = 100.0)]
-        lamports_sol: f64,
+        sol: f64,
         /// How much of each token it gets, US dollars.
         #[arg(long, default_value_t = 100_000.0)]
         dollars: f64,
@@ -119,16 +119,20 @@ fn run(arguments: Arguments) -> Result<()> {
         Some(root) => root,
         None => PathBuf::from("target/localnet"),
     };
-    let folder = Folder::open(&root)?;
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments.command {
-        None => runtime.block_on(live(arguments.run, &folder)),
+        None => runtime.block_on(live(arguments.run, &Folder::open(&root)?)),
         Some(Command::Fund {
             wallet,
-            lamports_sol,
+            sol,
             dollars,
-        }) => runtime.block_on(give(&folder, &wallet, lamports_sol, dollars)),
-        Some(Command::Price { ticker, action }) => set_price(&folder, &ticker, &action),
+        }) => {
+            let folder = Folder::existing(&root)?;
+            runtime.block_on(give(&folder, &wallet, sol, dollars))
+        }
+        Some(Command::Price { ticker, action }) => {
+            set_price(&Folder::existing(&root)?, &ticker, &action)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The maker's margin accounts: for every underlying one with the perpetual and the futures, one with options that expire in the week, one with
 //! those of Fridays.
 
-use super::listing::{Money, expiries, future, is_friday, series};
+use super::listing::{Money, expiries, future, is_friday, series, will_settle};
 use super::quotes::Sight;
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -9,6 +9,7 @@ use anyhow::Result;
 use ballast_client::args::OrderFilter;
 use ballast_client::state::{
     MarginAccount, Market, MarketStatus, MarketTerms, ORDERS_MAX, POSITIONS_MAX, Position,
+    is_on_expiry_grid,
 };
 use ballast_client::{ExchangeAddresses, Mirror, instructions};
 use std::collections::BTreeSet;
@@ -82,13 +83,16 @@ impl Desk {
         now: i64,
     ) {
         let underlying = self.underlying;
-        let is_listed = |expiry| {
+        let is_usable = |expiry| {
             let mut listed = mirror.markets.keys();
-            listed.any(|terms| {
+            let is_listed = listed.any(|terms| {
                 terms.is_option() && terms.underlying == underlying && terms.expiry == expiry
-            })
+            });
+            // In its last hour no series of a day can be listed any more.
+            (is_listed || is_on_expiry_grid(expiry, now))
+                && will_settle(expiry, covered_s(mirror, underlying, expiry), now)
         };
-        let quoted = expiries(now, is_listed);
+        let quoted = expiries(now, is_usable);
         if self.is_linear() {
             self.markets = vec![MarketTerms::perpetual(underlying)];
             self.markets
@@ -211,6 +215,16 @@ impl Desk {
         orders.places.push(batch);
         orders.places.retain(|batch| !batch.is_empty());
         Ok(orders)
+    }
+}
+
+/// How many seconds of an expiry's settlement window prices have covered.
+fn covered_s(mirror: &Mirror, underlying: u8, expiry: i64) -> u64 {
+    let listed = mirror.exchange.underlying(underlying);
+    let entry = listed.and_then(|listed| mirror.board.price(listed.feed));
+    match entry {
+        Ok(entry) if entry.settlement_expiry == expiry => entry.settlement_seconds,
+        _ => 0,
     }
 }
 

@@ -1,28 +1,40 @@
 //! What the market maker trades: perpetuals, futures and options of two expiries, around the money.
 
 use anyhow::{Context, Result};
-use ballast_client::state::{MarketKind, MarketTerms, is_on_expiry_grid, next_expiry};
+use ballast_client::state::{
+    MarketKind, MarketTerms, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_WINDOW_S, next_expiry,
+};
 use std::collections::BTreeMap;
 
 const DAY_S: i64 = 86_400;
 /// Nothing is quoted in the last seconds of a market.
 const LAST_S: i64 = 60;
+/// A settlement window must be so much better covered than it needs to be, seconds.
+const COVERAGE_SPARE_S: u64 = 120;
 /// Options are quoted at the money, and so far out of it, as a part of the price, but at least one strike away.
 const WING: f64 = 0.03;
 /// The strike at the money stays the same until the price is so many steps away.
 const HYSTERESIS: f64 = 0.75;
 
 /// The two expiries that are quoted: the next one, and the Friday after it, so that what was listed as the far one is quoted until it expires.
-/// `is_listed` tells whether there are series of an expiry already; without them a day that is too near to list any is left out.
-pub fn expiries(now: i64, is_listed: impl Fn(i64) -> bool) -> [i64; 2] {
+/// `is_usable` tells whether the next one may be quoted at all; otherwise the day after takes its place.
+pub fn expiries(now: i64, is_usable: impl Fn(i64) -> bool) -> [i64; 2] {
     let mut near = next_expiry(now.saturating_add(LAST_S));
-    if !is_on_expiry_grid(near, now) && !is_listed(near) {
+    if !is_usable(near) {
         near += DAY_S;
     }
     let friday = (1..=7)
         .map(|days| near + days * DAY_S)
         .find(|expiry| is_friday(*expiry));
     [near, friday.unwrap_or(near + 7 * DAY_S)]
+}
+
+/// Whether prices can still cover enough of an expiry's settlement window at `now`, when so many seconds of it are covered. What is traded without
+/// that is settled a day later, and until then its holders may add nothing.
+pub fn will_settle(expiry: i64, covered_s: u64, now: i64) -> bool {
+    let begin = expiry.saturating_sub(SETTLEMENT_WINDOW_S);
+    let left_s = expiry.saturating_sub(now.max(begin)).max(0);
+    covered_s.saturating_add(left_s.unsigned_abs()) >= SETTLEMENT_COVERAGE_MIN_S + COVERAGE_SPARE_S
 }
 
 /// Whether an expiry is on a Friday: 1 January 1970 was a Thursday.
@@ -88,13 +100,14 @@ pub fn future(underlying: u8, expiry: i64) -> MarketTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ballast_client::state::is_on_expiry_grid;
 
     /// 08:00 UTC of Thursday, 9 October 2025.
     const THURSDAY: i64 = 20_370 * DAY_S + 8 * 3_600;
 
     #[test]
     fn two_expiries_are_quoted_at_any_time() {
-        let fresh = |now| expiries(now, |_| false);
+        let fresh = |now| expiries(now, |expiry| is_on_expiry_grid(expiry, now));
         let friday = THURSDAY + DAY_S;
         assert!(is_friday(friday) && !is_friday(THURSDAY));
         assert_eq!(fresh(THURSDAY - 7_200), [THURSDAY, friday]);
@@ -111,6 +124,16 @@ mod tests {
             assert!(near < far && is_friday(far));
             assert!(is_on_expiry_grid(near, now) && is_on_expiry_grid(far, now));
         }
+    }
+
+    #[test]
+    fn what_could_not_be_settled_is_not_quoted() {
+        assert!(will_settle(THURSDAY, 0, THURSDAY - 7_200));
+        assert!(will_settle(THURSDAY, 0, THURSDAY - 1_100));
+        // A localnet that was started ten minutes before.
+        assert!(!will_settle(THURSDAY, 0, THURSDAY - 600));
+        assert!(will_settle(THURSDAY, 1_200, THURSDAY - 600));
+        assert!(will_settle(THURSDAY, 1_700, THURSDAY - 61));
     }
 
     #[test]
