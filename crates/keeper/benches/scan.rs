@@ -94,7 +94,7 @@ fn account(
     }
     for _ in 0..dice.roll(11) {
         let place = dice.roll(markets.len() as u64) as usize;
-        let lots = 1 + dice.roll(400) as i64;
+        let lots = 1 + dice.roll(4_000) as i64;
         let lots = if dice.roll(2) == 0 { lots } else { -lots };
         let paid = marks[place] as i64 * (95 + dice.roll(11) as i64) / 100;
         let position = account.position_mut(&markets[place]).expect("a free slot");
