@@ -30,6 +30,8 @@ const VALIDATOR: &str = "solana-test-validator";
 const LOG_FILTER: &str = "warn,solana_core::resource_limits=off";
 /// How often a validator that starts is asked whether it is there.
 const POLL: Duration = Duration::from_millis(200);
+/// So many slots must have been confirmed since the first that was seen.
+const FRESH_SLOTS: u64 = 2;
 /// How much of the logs an error shows, bytes.
 const TAIL: usize = 2_000;
 
@@ -193,15 +195,20 @@ impl Cluster {
     async fn wait_until_healthy(&mut self, patience: Duration) -> Result<()> {
         let start = Instant::now();
         let connection = self.connection();
+        let mut first = None;
         loop {
             if let Some(ended) = self.ended()? {
                 bail!("{ended}");
             }
-            // The first block that others can be built on: before it, transactions are lost.
-            if connection.rpc().get_slot().await.is_ok_and(|slot| slot > 0)
-                && connection.rpc().get_health().await.is_ok()
-            {
-                return Ok(());
+            // Blocks that it makes itself: before them, transactions are lost, and one that goes on with a ledger still has that one's time.
+            if let (Ok(slot), Ok(())) = (
+                connection.rpc().get_slot().await,
+                connection.rpc().get_health().await,
+            ) {
+                let first = *first.get_or_insert(slot);
+                if slot >= first + FRESH_SLOTS {
+                    return Ok(());
+                }
             }
             if start.elapsed() > patience {
                 let (seconds, tail) = (patience.as_secs(), self.log_tail());

@@ -25,6 +25,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 /// Prices are written in units of 10^-8, as most of Pyth's.
 const EXPONENT: i32 = -8;
 const UNIT: f64 = 1e8;
+/// How often the first prices are tried.
+const FIRST_TRIES: u32 = 20;
 
 /// A feed at the oracle stub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +175,15 @@ impl Prices {
             options,
             last: 0,
         };
-        pusher.push().await.context("the first prices")?;
+        let mut tries = 0;
+        while let Err(error) = pusher.push().await {
+            tries += 1;
+            if tries >= FIRST_TRIES {
+                return Err(error).context("the first prices");
+            }
+            // A ledger that has just been taken up may not know the time yet.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         let task = tokio::spawn(pusher.run());
         Ok(Self {
             walk,
