@@ -56,8 +56,13 @@ enum Command {
         #[arg(value_parser = build::program_names())]
         programs: Vec<String>,
     },
-    /// Build, then run every test of the workspace.
+    /// Build, then run every test of the workspace, those on a local cluster included.
+    ///
+    /// These need solana-test-validator. Where it is missing it is installed first, which is a compilation of 35 to 50 minutes on two cores, once.
     Test {
+        /// Leave out the tests that start a validator.
+        #[arg(long)]
+        no_cluster: bool,
         /// Arguments for `cargo test`, for instance `-p ballast-risk -- --nocapture`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -97,7 +102,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup { force, validator } => setup::setup(&workspace, force, validator),
         Command::Build { programs } => build::build(&workspace, &programs),
-        Command::Test { arguments } => tasks::test(&workspace, &arguments),
+        Command::Test {
+            no_cluster,
+            arguments,
+        } => tasks::test(&workspace, no_cluster, &arguments),
         Command::Bench => bench::bench(&workspace),
         Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
         Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),
@@ -112,12 +120,26 @@ mod tests {
     fn passed_on(line: &str) -> Vec<String> {
         match Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command) {
             Ok(
-                Command::Test { arguments }
+                Command::Test { arguments, .. }
                 | Command::Demo { arguments }
                 | Command::Localnet { arguments },
             ) => arguments,
             _ => panic!("{line} is refused"),
         }
+    }
+
+    #[test]
+    fn cluster_tests_can_be_left_out() {
+        let left_out = |line: &str| match Arguments::try_parse_from(line.split(' ')) {
+            Ok(Arguments {
+                command: Command::Test { no_cluster, .. },
+            }) => no_cluster,
+            _ => panic!("{line} is refused"),
+        };
+        assert!(!left_out("xtask test"));
+        assert!(left_out("xtask test --no-cluster"));
+        assert!(left_out("xtask test --no-cluster -p x"));
+        assert_eq!(passed_on("xtask test --no-cluster -p x"), ["-p", "x"]);
     }
 
     #[test]

@@ -7,21 +7,38 @@ use anyhow::{Result, bail};
 use crate::{
     build::build,
     process::{cargo, run},
-    setup,
+    setup, validator,
     workspace::Workspace,
 };
 
 /// Where tests and the demo find the programs.
 const DEPLOY_VARIABLE: &str = "BALLAST_DEPLOY_DIR";
 
+/// Says to tests that no validator may be started.
+const NO_CLUSTER_VARIABLE: &str = "BALLAST_NO_CLUSTER";
+/// Packages with tests that start a validator.
+const CLUSTER_PACKAGES: [&str; 2] = ["ballast-cli", "ballast-localnet"];
+
 /// Builds, then runs the tests of the whole workspace, or those that `arguments` choose.
-pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Result<()> {
     build(workspace, &[])?;
-    let chooses_package = arguments
+    let of_cargo: Vec<&String> = arguments
         .iter()
         .take_while(|argument| *argument != "--")
+        .collect();
+    let chooses_package = of_cargo
+        .iter()
         .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"));
+    let chooses_cluster = CLUSTER_PACKAGES
+        .iter()
+        .any(|package| of_cargo.iter().any(|argument| argument.contains(package)));
     let mut command = in_workspace(workspace, &["test"]);
+    if no_cluster {
+        println!("Left out: the tests on a local cluster (--no-cluster)");
+        command.env(NO_CLUSTER_VARIABLE, "1");
+    } else if !chooses_package || chooses_cluster {
+        command.env(validator::VARIABLE, validator::find_or_install(workspace)?);
+    }
     if !chooses_package {
         command.arg("--workspace");
     }

@@ -135,8 +135,6 @@ fn filled(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn secrets_come_from_the_environment() {
         let value = |name: &str| (name == "TOKEN_1").then(|| "secret".to_owned());

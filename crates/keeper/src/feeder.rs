@@ -1,9 +1,8 @@
 //! Local clusters: prices from a file into the accounts of the oracle stub.
 
 use crate::job::{Class, Job, JobKey};
-use anchor_lang::prelude::{AccountMeta, Pubkey};
+use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
-use anchor_lang::{AnchorSerialize, system_program};
 use anyhow::{Context, Result, bail};
 use ballast_client::Mirror;
 use ballast_state::{Exchange, FeedKind};
@@ -94,18 +93,7 @@ impl StubFeed {
             publish_time: now,
             good: true,
         };
-        let mut data = Vec::new();
-        // Writing into memory does not fail.
-        let _ = price.serialize(&mut data);
-        Instruction {
-            program_id: self.program,
-            accounts: vec![
-                AccountMeta::new(price_address(&self.program, &self.id), false),
-                AccountMeta::new(*payer, true),
-                AccountMeta::new_readonly(system_program::ID, false),
-            ],
-            data,
-        }
+        oracle_stub::write(&self.program, payer, &price)
     }
 }
 

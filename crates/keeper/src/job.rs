@@ -75,6 +75,8 @@ impl fmt::Display for Duty {
 pub enum JobKey {
     /// One of several transactions of price accounts, by number.
     Prices(u8),
+    /// One of several transactions that write prices of a file to a local cluster's stub, by number.
+    Write(u8),
     /// Interest of an asset.
     Interest(u8),
     /// The funding rate of the perpetual on an underlying.
@@ -124,7 +126,7 @@ impl JobKey {
     /// The duty it belongs to.
     pub fn duty(&self) -> Duty {
         match self {
-            Self::Prices(_) => Duty::Prices,
+            Self::Prices(_) | Self::Write(_) => Duty::Prices,
             Self::Interest(_) => Duty::Interest,
             Self::Funding(_) => Duty::Funding,
             Self::Fill { .. } => Duty::Matching,
@@ -142,6 +144,7 @@ impl JobKey {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Prices(_) => "refresh prices",
+            Self::Write(_) => "write prices",
             Self::Interest(_) => "accrue interest",
             Self::Funding(_) => "update funding",
             Self::Fill { .. } => "fill",
@@ -167,7 +170,7 @@ impl fmt::Display for JobKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Self::Prices(part) => write!(formatter, "{name} ({part})"),
+            Self::Prices(part) | Self::Write(part) => write!(formatter, "{name} ({part})"),
             Self::Interest(asset) => write!(formatter, "{name} of asset {asset}"),
             Self::Funding(underlying) => write!(formatter, "{name} of underlying {underlying}"),
             Self::Fill {

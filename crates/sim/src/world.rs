@@ -6,80 +6,20 @@ use anchor_lang::solana_program::system_instruction;
 use anchor_spl::associated_token::spl_associated_token_account as ata;
 use anchor_spl::token::spl_token;
 use anyhow::{Context, Result, anyhow};
-use ballast::error::BallastError;
 use ballast_client::read_account;
+pub use ballast_client::errors::{CodedError, Refusal};
 use ballast_client::state::Tagged;
 use litesvm::LiteSVM;
 use litesvm::types::TransactionMetadata;
 use solana_clock::Clock;
-use solana_instruction_error::InstructionError;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use solana_transaction::Transaction;
-use solana_transaction_error::TransactionError;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Length of a slot in seconds, about Solana's.
 const SLOT_S: f64 = 0.4;
-
-/// Why a transaction was refused.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// What the runtime says.
-    pub error: TransactionError,
-    /// Its log.
-    pub logs: Vec<String>,
-}
-
-impl Refusal {
-    /// The program's error code, if it was a program that refused.
-    pub fn code(&self) -> Option<u32> {
-        match &self.error {
-            TransactionError::InstructionError(_, InstructionError::Custom(code)) => Some(*code),
-            _ => None,
-        }
-    }
-
-    /// Whether this is the given error.
-    pub fn is(&self, error: impl CodedError) -> bool {
-        self.code() == Some(error.code())
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{:?}", self.error)?;
-        for line in self
-            .logs
-            .iter()
-            .filter(|line| line.contains("rror") || line.contains("bounds"))
-        {
-            write!(formatter, "\n  {line}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// An error with the code that clients see.
-pub trait CodedError {
-    /// The code.
-    fn code(self) -> u32;
-}
-
-impl CodedError for BallastError {
-    fn code(self) -> u32 {
-        self.into()
-    }
-}
-
-impl CodedError for anchor_lang::error::ErrorCode {
-    fn code(self) -> u32 {
-        self.into()
-    }
-}
 
 /// A cluster in memory with the programs loaded.
 pub struct World {

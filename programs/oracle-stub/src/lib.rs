@@ -9,6 +9,8 @@
 #![allow(clippy::result_large_err)]
 
 use anchor_lang::prelude::*;
+#[cfg(not(target_os = "solana"))]
+use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::program::invoke_signed;
 use anchor_lang::solana_program::{entrypoint::ProgramResult, system_instruction};
 use pyth_sdk_solana::state::{
@@ -46,6 +48,24 @@ pub struct StubPrice {
 /// Where the stub keeps a feed when it is called as `program`.
 pub fn price_address(program: &Pubkey, id: &[u8; 32]) -> Pubkey {
     Pubkey::find_program_address(&[SEED, id], program).0
+}
+
+/// What writes a price as one of the two programs. Signer: payer.
+#[cfg(not(target_os = "solana"))]
+pub fn write(program: &Pubkey, payer: &Pubkey, price: &StubPrice) -> Instruction {
+    let mut data = Vec::new();
+    price
+        .serialize(&mut data)
+        .expect("writing to memory does not fail");
+    Instruction {
+        program_id: *program,
+        accounts: vec![
+            AccountMeta::new(price_address(program, &price.id), false),
+            AccountMeta::new(*payer, true),
+            AccountMeta::new_readonly(system_program::ID, false),
+        ],
+        data,
+    }
 }
 
 #[cfg(not(feature = "no-entrypoint"))]

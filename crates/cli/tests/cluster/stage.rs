@@ -4,7 +4,9 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_spl::associated_token::get_associated_token_address;
 use anyhow::{Context, Result, bail, ensure};
-use ballast_client::args::{MarketArgs, MarketParameters, OrderArgs, SurfaceArgs};
+use ballast_client::args::{
+    MarketArgs, MarketParameters, OrderArgs, OrderFilter, OrderType, SurfaceArgs,
+};
 use ballast_client::rpc::{Connection, Session};
 use ballast_client::state::health::{Purpose, Report};
 use ballast_client::state::{MarginAccount, Market, MarketTerms, QUOTE_ASSET, TENORS, ledger};
@@ -16,12 +18,15 @@ use ballast_localnet::{
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// The command.
+pub const BALLAST: &str = env!("CARGO_BIN_EXE_ballast");
 /// USDC, in quote units.
 pub const USDC: u64 = 1_000_000;
 
@@ -37,33 +42,34 @@ pub struct Stage {
     pub connection: Connection,
     pub exchange: Exchange,
     pub folder: Folder,
-    keeper: Option<Child>,
-    /// Where the keeper serves metrics and health.
-    pub keeper_port: u16,
     _temporary: TempDir,
 }
 
+/// A keeper in a process of its own. Dropping it kills it.
+pub struct KeeperProcess {
+    child: Child,
+    port: u16,
+    log: PathBuf,
+}
+
 impl Stage {
-    /// Starts a cluster at a time (unix seconds) with the exchange of `migrations/localnet.toml`, changed by `adapt`.
-    pub async fn start(time: i64, adapt: impl Fn(&str) -> String) -> Result<Self> {
+    /// Starts a cluster at a time (unix seconds), or at present, with the exchange of `migrations/localnet.toml`, changed by `adapt`.
+    pub async fn start(time: Option<i64>, adapt: impl Fn(&str) -> String) -> Result<Self> {
         let temporary = tempfile::tempdir()?;
         let folder = Folder::open(temporary.path())?;
         let cluster = Cluster::start(ClusterOptions {
             mint: Some(folder.key("faucet")?.pubkey()),
-            start_time: Some(time),
+            start_time: time,
             ..ClusterOptions::default()
         })
         .await?;
         let connection = cluster.connection();
         let exchange = Exchange::provision(&connection, &folder, &adapt(CONFIG), |_| {}).await?;
-        let keeper_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         Ok(Self {
             cluster,
             connection,
             exchange,
             folder,
-            keeper: None,
-            keeper_port,
             _temporary: temporary,
         })
     }
@@ -176,6 +182,42 @@ impl Stage {
         self.execute(&[place], &trader.key).await
     }
 
+    /// Buys from the resting orders of another trader.
+    pub async fn take(
+        &self,
+        trader: &Trader,
+        maker: &Trader,
+        terms: &MarketTerms,
+        price: u64,
+        lots: u64,
+    ) -> Result<()> {
+        let orders = self.account(&maker.account).await?.orders;
+        let order = orders
+            .iter()
+            .find(|order| order.lots > 0 && order.terms == *terms);
+        let order = order.context("the maker has no order")?;
+        let args = OrderArgs {
+            side: 0,
+            price,
+            lots,
+            client_id: 0,
+            expires_at: 0,
+            reduce_only: false,
+            order_type: OrderType::ImmediateOrCancel,
+        };
+        let key = trader.key.pubkey();
+        let cancel = instructions::cancel_all(&trader.account, &key, OrderFilter::default());
+        let take = instructions::place_and_fill(
+            self.addresses(),
+            terms,
+            &trader.account,
+            &key,
+            args,
+            &[(maker.account, order.id)],
+        );
+        self.execute(&[cancel, take], &trader.key).await
+    }
+
     /// Posts a flat surface of SOL, and lists a market on it.
     pub async fn list(&self, terms: &MarketTerms) -> Result<()> {
         let keys = &self.exchange.keys;
@@ -261,7 +303,7 @@ impl Stage {
         Ok(balance.amount.parse()?)
     }
 
-    /// Tells every trader's balance apart from others', until `wanted` holds.
+    /// Asks until there is an answer.
     pub async fn until<T, F>(&self, what: &str, patience_s: u64, mut wanted: F) -> Result<T>
     where
         F: AsyncFnMut() -> Result<Option<T>>,
@@ -273,79 +315,91 @@ impl Stage {
             }
             if start.elapsed() > Duration::from_secs(patience_s) {
                 bail!(
-                    "{what}: not within {patience_s} s; the keeper's log:\n{}",
-                    self.keeper_log()
+                    "{what}: not within {patience_s} s; what the keepers said:\n{}",
+                    self.keeper_logs()
                 );
             }
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
     }
 
-    /// Opens the keeper's margin account with so many USDC.
-    pub async fn fund_keeper(&self, dollars: u64) -> Result<Trader> {
-        self.trader("keeper", dollars).await
-    }
-
-    /// Starts the keeper as its operator does.
-    pub fn start_keeper(&mut self) -> Result<()> {
-        ensure!(self.keeper.is_none(), "it runs");
-        let config = self.folder.path("keeper.toml");
+    /// Writes the configuration of a keeper whose key has this name, serving on this port, with further lines.
+    pub fn keeper_config(&self, name: &str, port: u16, top: &str, policy: &str) -> Result<PathBuf> {
+        let config = self.folder.path(&format!("{name}.toml"));
         let text = format!(
-            "url = \"{}\"\nwebsocket = \"{}\"\nexchange = \"{}\"\nkeypair = \"{}\"\nlisten = \"127.0.0.1:{}\"\n\
-             [watching]\nsnapshot_s = 10\n[policy]\nprice_interval_s = 5\nsettle_interval_s = 5\nsettle_minimum = 1\n",
+            "url = \"{}\"\nexchange = \"{}\"\nkeypair = \"{}\"\nlisten = \"127.0.0.1:{port}\"\n{top}\n\
+             [watching]\nsnapshot_s = 10\n[policy]\nprice_interval_s = 5\nsettle_interval_s = 5\nsettle_minimum = 1\n{policy}\n",
             self.cluster.url(),
-            self.cluster.ws_url(),
             self.addresses().exchange,
-            self.folder.key_path("keeper").display(),
-            self.keeper_port,
+            self.folder.key_path(name).display(),
         );
         fs::write(&config, text)?;
+        Ok(config)
+    }
+
+    /// Starts a keeper as its operator does.
+    pub fn start_keeper(&self, name: &str, top: &str, policy: &str) -> Result<KeeperProcess> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let config = self.keeper_config(name, port, top, policy)?;
+        let path = self.folder.path(&format!("{name}.log"));
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.keeper_log_path())?;
-        let child = Command::new(env!("CARGO_BIN_EXE_ballast"))
+            .open(&path)?;
+        let child = Command::new(BALLAST)
             .args(["keeper", "run", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        self.keeper = Some(child);
+        Ok(KeeperProcess {
+            child,
+            port,
+            log: path,
+        })
+    }
+
+    /// Everything that keepers have said.
+    fn keeper_logs(&self) -> String {
+        let files = fs::read_dir(self.folder.root()).into_iter().flatten();
+        let logs = files.flatten().map(|file| file.path());
+        let logs = logs.filter(|path| path.extension().is_some_and(|kind| kind == "log"));
+        logs.map(|path| {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            format!("{}:\n{text}\n", path.display())
+        })
+        .collect()
+    }
+}
+
+impl KeeperProcess {
+    /// Kills it without a warning.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
         Ok(())
     }
 
-    /// Kills the keeper without a warning.
-    pub fn kill_keeper(&mut self) -> Result<()> {
-        let mut child = self.keeper.take().context("no keeper runs")?;
-        child.kill()?;
-        child.wait()?;
-        Ok(())
-    }
-
-    /// Tells the keeper to stop and gives whether it ended well.
-    pub fn stop_keeper(&mut self) -> Result<bool> {
-        let mut child = self.keeper.take().context("no keeper runs")?;
+    /// Tells it to stop and gives whether it ended well.
+    pub fn stop(mut self) -> Result<bool> {
         let told = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
+            .args(["-TERM", &self.child.id().to_string()])
             .status()?;
         ensure!(told.success(), "kill");
-        Ok(child.wait()?.success())
+        Ok(self.child.wait()?.success())
     }
 
-    fn keeper_log_path(&self) -> PathBuf {
-        self.folder.path("keeper.log")
+    /// What it, and its forerunners of the same name, logged as errors.
+    pub fn errors(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let errors = log.lines().filter(|line| line.contains("ERROR"));
+        errors.map(str::to_owned).collect()
     }
 
-    /// Everything the keepers have said.
-    pub fn keeper_log(&self) -> String {
-        fs::read_to_string(self.keeper_log_path()).unwrap_or_default()
-    }
-
-    /// A page of the keeper's.
+    /// One of its pages: status and body.
     pub fn page(&self, path: &str) -> Result<(u16, String)> {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.keeper_port))?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: keeper\r\nConnection: close\r\n\r\n"
@@ -358,11 +412,9 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for KeeperProcess {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.keeper {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Venue;
 use crate::world::{Refusal, World};
-use anchor_lang::AnchorSerialize;
-use anchor_lang::prelude::{AccountMeta, Pubkey};
+use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::args::{FillArgs, MarketArgs, OrderArgs, OrderType, SurfaceArgs};
 use ballast_client::instructions;
@@ -36,20 +35,12 @@ impl Venue {
 
     /// The instruction that writes one token's Pyth account.
     pub fn write_price(&self, world: &World, index: usize, price: &StubPrice) -> Instruction {
-        let program = self.config.assets[index].source.program();
-        let mut data = Vec::new();
-        price
-            .serialize(&mut data)
-            .expect("writing to memory does not fail");
-        Instruction {
-            program_id: program,
-            accounts: vec![
-                AccountMeta::new(self.price_account(index), false),
-                AccountMeta::new(world.payer.pubkey(), true),
-                AccountMeta::new_readonly(anchor_lang::system_program::ID, false),
-            ],
-            data,
-        }
+        self.write_price_by(&world.payer.pubkey(), index, price)
+    }
+
+    /// The same with another payer.
+    pub fn write_price_by(&self, payer: &Pubkey, index: usize, price: &StubPrice) -> Instruction {
+        oracle_stub::write(&self.config.assets[index].source.program(), payer, price)
     }
 
     /// Publishes prices of all tokens as Pyth accounts, refreshes the board with them and brings interest up to now.
