@@ -172,6 +172,12 @@ impl Decimal {
         self.shown(2)
     }
 
+    /// Money where there is little room: cents only below 10,000.
+    pub fn short_money(self) -> String {
+        let is_large = ten(self.places).is_some_and(|one| self.units.abs() >= 10_000 * one);
+        self.shown(if is_large { 0 } else { 2 })
+    }
+
     /// Money with its sign, also when it is positive.
     pub fn signed_money(self) -> String {
         if self.units > 0 {
@@ -202,7 +208,7 @@ impl Decimal {
         } else if above(1) {
             4
         } else {
-            8
+            6
         })
     }
 
@@ -424,7 +430,7 @@ mod tests {
         assert_eq!(decimal("0.5").percent(0), "50%");
         assert_eq!(decimal("150.25").price(), "150.2500");
         assert_eq!(decimal("64012.3").price(), "64,012.30");
-        assert_eq!(decimal("0.0001").price(), "0.00010000");
+        assert_eq!(decimal("0.0001").price(), "0.000100");
         assert_eq!(decimal("-0.50").to_string(), "-0.5");
         assert_eq!(
             serde_json::to_string(&decimal("10.10")).unwrap(),

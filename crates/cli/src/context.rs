@@ -193,7 +193,11 @@ impl Show for Receipt {
         } else {
             page.line(format!("{}: done", self.action));
         }
-        for event in &self.events {
+        // What every transaction does on the way is worth a line only when there is nothing else.
+        let is_aside = |event: &&Told| ["interest_accrued", "price_updated"].contains(&event.event);
+        let asides_only = self.events.iter().all(|event| is_aside(&event));
+        let told = self.events.iter();
+        for event in told.filter(|event| asides_only || !is_aside(event)) {
             page.line(format!("  {}", event.text));
         }
         match (&self.signature, self.slot) {

@@ -122,9 +122,9 @@ impl Teller<'_> {
                 "taker_side": side(event.taker_side), "size": size, "price": price, "lots": event.lots,
                 "maker_fee": usd(event.maker_fee), "taker_fee": usd(event.taker_fee),
                 "maker_funding": usd(event.maker_funding), "taker_funding": usd(event.taker_funding),
-            }, "filled: {} {} {market} at {}, taker {} (fee {}), maker {} (fee {})",
-                side(event.taker_side), text(size, event.lots), text(price, event.price), event.taker,
-                usd(event.taker_fee).amount(), event.maker, usd(event.maker_fee).amount());
+            }, "filled: {} {} {market} at {}, taker {} pays a fee of {}, maker {} of {}",
+                side(event.taker_side), text(size, event.lots), text(price, event.price), names::short(&event.taker),
+                usd(event.taker_fee).amount(), names::short(&event.maker), usd(event.maker_fee).amount());
         }
         if let Some(event) = raw.parse::<events::OrderPlaced>() {
             let scale = self.scale(event.terms.underlying);
@@ -152,7 +152,7 @@ impl Teller<'_> {
             told!("maker_skipped", [event.maker], {
                 "market": self.at(&event.market).0, "maker": event.maker.to_string(), "order_id": event.order_id,
                 "code": event.reason, "name": reason,
-            }, "order {} of {} passed over: {reason}", event.order_id, event.maker);
+            }, "order {} of {} passed over: {reason}", event.order_id, names::short(&event.maker));
         }
         if let Some(event) = raw.parse::<events::PnlSettled>() {
             let market = self.at(&event.market).0;
@@ -211,12 +211,12 @@ impl Teller<'_> {
             );
             told!("transferred", [event.from, event.to], {
                 "from": event.from.to_string(), "to": event.to.to_string(), "asset": asset, "amount": amount,
-            }, "transferred {} {asset} from {} to {}", amount.amount(), event.from, event.to);
+            }, "transferred {} {asset} from {} to {}", amount.amount(), names::short(&event.from), names::short(&event.to));
         }
         if let Some(event) = raw.parse::<events::AccountOpened>() {
             told!("account_opened", [event.margin_account], {
                 "account": event.margin_account.to_string(), "owner": event.owner.to_string(), "sub_account": event.sub_account,
-            }, "opened account {} of {}: {}", event.sub_account, event.owner, event.margin_account);
+            }, "opened account {} of {}: {}", event.sub_account, names::short(&event.owner), event.margin_account);
         }
         if let Some(event) = raw.parse::<events::AccountClosed>() {
             told!("account_closed", [event.margin_account], {
@@ -240,11 +240,11 @@ impl Teller<'_> {
             told!("liquidation_started", [event.margin_account], {
                 "account": event.margin_account.to_string(), "equity": equity, "maintenance_margin": margin, "started_at": event.started_at,
             }, "liquidation of {} started: equity {} against a maintenance margin of {}",
-                event.margin_account, equity.money(), margin.money());
+                names::short(&event.margin_account), equity.money(), margin.money());
         }
         if let Some(event) = raw.parse::<events::LiquidationEnded>() {
             told!("liquidation_ended", [event.margin_account], { "account": event.margin_account.to_string() },
-                "liquidation of {} ended", event.margin_account);
+                "liquidation of {} ended", names::short(&event.margin_account));
         }
         if let Some(event) = raw.parse::<events::Liquidated>() {
             let fraction = Decimal::q32(event.fraction_q32);
@@ -260,8 +260,8 @@ impl Teller<'_> {
                 "price": usd(event.price), "payment": usd(event.payment), "insurance_fee": usd(event.insurance_fee),
                 "insurance_payment": usd(event.insurance_payment), "equity_mark": usd(event.equity_mark),
                 "balances": balances, "positions": positions,
-            }, "{} of {} taken by {} for {} (fund: fee {}, payment {})", fraction.percent(2), event.margin_account,
-                event.liquidator, usd(event.payment).money(), usd(event.insurance_fee).money(), usd(event.insurance_payment).money());
+            }, "{} of {} taken by {} for {} (fund: fee {}, payment {})", fraction.percent(2), names::short(&event.margin_account),
+                names::short(&event.liquidator), usd(event.payment).money(), usd(event.insurance_fee).money(), usd(event.insurance_payment).money());
         }
         if let Some(event) = raw.parse::<events::Deleveraged>() {
             let (market, scale) = self.at(&event.market);
@@ -270,7 +270,7 @@ impl Teller<'_> {
                 "market": market, "account": event.margin_account.to_string(), "counterparty": event.counterparty.to_string(),
                 "size": size, "lots": event.base_lots, "given_up": usd(event.given_up),
             }, "{} {market} of {} closed against {}, who gave up {}", size.map_or_else(String::new, Decimal::amount),
-                event.margin_account, event.counterparty, usd(event.given_up).money());
+                names::short(&event.margin_account), names::short(&event.counterparty), usd(event.given_up).money());
         }
         if let Some(event) = raw.parse::<events::BankruptcyResolved>() {
             let (amount, asset) = (

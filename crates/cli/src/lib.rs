@@ -17,7 +17,10 @@ mod event;
 mod exchange;
 #[cfg_attr(
     not(feature = "cluster"),
-    allow(dead_code, reason = "most of it is for commands that talk to a cluster")
+    allow(
+        dead_code,
+        reason = "most of it is for commands that talk to a cluster"
+    )
 )]
 mod failure;
 pub mod input;
@@ -33,7 +36,10 @@ mod names;
 mod order;
 #[cfg_attr(
     not(feature = "cluster"),
-    allow(dead_code, reason = "most of it is for commands that talk to a cluster")
+    allow(
+        dead_code,
+        reason = "most of it is for commands that talk to a cluster"
+    )
 )]
 mod output;
 #[cfg(feature = "cluster")]

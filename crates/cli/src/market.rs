@@ -276,13 +276,16 @@ impl Show for MarketFigures {
         if let Some(funding) = &self.funding {
             fields.push((
                 "funding",
-                format!(
-                    "longs pay {} in {}, {} a year, until {} UTC",
-                    funding.rate.percent(4),
-                    names::span(funding.period_s as i64),
-                    funding.rate_a_year.percent(2),
-                    names::time(funding.stands_until),
-                ),
+                match funding.updated_at {
+                    0 => "never updated".into(),
+                    _ => format!(
+                        "longs pay {} in {}, {} a year, until {} UTC",
+                        funding.rate.percent(4),
+                        names::span(funding.period_s as i64),
+                        funding.rate_a_year.percent(2),
+                        names::time(funding.stands_until),
+                    ),
+                },
             ));
         }
         fields.extend([

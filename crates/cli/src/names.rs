@@ -88,6 +88,15 @@ pub fn expiry(unix: i64) -> String {
     }
 }
 
+/// An address for people: its beginning and its end.
+pub fn short(key: &impl ToString) -> String {
+    let text = key.to_string();
+    match (text.get(..4), text.get(text.len().saturating_sub(4)..)) {
+        (Some(head), Some(tail)) if text.len() > 12 => format!("{head}…{tail}"),
+        _ => text,
+    }
+}
+
 /// A time for people, UTC.
 pub fn time(unix: i64) -> String {
     match Timestamp::from_second(unix) {

@@ -149,6 +149,7 @@ pub async fn run(context: &Context, command: &Order) -> Result<(), Failure> {
             let mut session = context.session().await?;
             let key = context.keypair()?;
             let account = which.key(context, &session.mirror.addresses.exchange)?;
+            margin_account(&mut session, &account).await?;
             let cancel = instructions::cancel_order(&account, &key.pubkey(), *order);
             let action = format!("cancel order {order}");
             context
@@ -344,6 +345,7 @@ async fn cancel_all(
     let key = context.keypair()?;
     let signer = key.pubkey();
     let account = which.key(context, &session.mirror.addresses.exchange)?;
+    let held = margin_account(&mut session, &account).await?;
     let terms = market.map(|name| names::find_market(&session.mirror.exchange, name));
     let terms = terms.transpose()?;
     let Some(side) = side else {
@@ -357,7 +359,6 @@ async fn cancel_all(
             .await;
     };
     // The program knows no filter by side: each order is named.
-    let held = margin_account(&mut session, &account).await?;
     let chosen = held.orders.iter().filter(|order| {
         order.lots != 0
             && order.side() == side.side()
@@ -369,7 +370,8 @@ async fn cancel_all(
         .collect();
     let mut transactions = Vec::new();
     if !cancels.is_empty() {
-        let action = format!("cancel {} orders", cancels.len());
+        let plural = if cancels.len() == 1 { "" } else { "s" };
+        let action = format!("cancel {} order{plural}", cancels.len());
         transactions.push(
             context
                 .send(&mut session, action, &cancels, &[&key])

@@ -49,7 +49,7 @@ impl Page {
         table.set_header(heads);
         table.add_rows(rows);
         for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, if index + 1 < heads.len() { 2 } else { 0 }));
+            column.set_padding((0, u16::from(index + 1 < heads.len())));
             if index >= words {
                 column.set_cell_alignment(CellAlignment::Right);
             }

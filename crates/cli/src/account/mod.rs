@@ -230,6 +230,8 @@ async fn close(context: &Context, sub_account: u16) -> Result<(), Failure> {
     let mut session = context.session().await?;
     let key = context.keypair()?;
     let addresses = session.mirror.addresses;
+    let account = addresses.margin_account(&key.pubkey(), sub_account);
+    margin_account(&mut session, &account).await?;
     context.confirm(&format!("Close account {sub_account}?"))?;
     let close = instructions::close_account(&addresses, &key.pubkey(), sub_account);
     let action = format!("close account {sub_account}");
@@ -249,6 +251,7 @@ async fn set_delegate(
         .mirror
         .addresses
         .margin_account(&key.pubkey(), sub_account);
+    margin_account(&mut session, &account).await?;
     let set = instructions::set_delegate(&account, &key.pubkey(), delegate);
     context
         .execute(&mut session, "set the delegate", &[set], &[&key])
@@ -407,6 +410,9 @@ async fn transfer(context: &Context, arguments: &Transfer) -> Result<(), Failure
     let addresses = session.mirror.addresses;
     let [from, to] = [arguments.sub_account, arguments.to_sub_account]
         .map(|number| addresses.margin_account(&owner, number));
+    for account in [from, to] {
+        margin_account(&mut session, &account).await?;
+    }
     let transfer = instructions::transfer(&addresses, &mint, &from, &to, &owner, amount);
     let action = format!(
         "transfer {shown} {ticker} from account {} to account {}",
@@ -464,9 +470,9 @@ impl Show for List {
         });
         let mut heads = vec!["account"];
         if !self.of_everybody {
-            heads.push("number");
+            heads.push("#");
         }
-        heads.extend(["equity", "maintenance margin", "positions", "orders", ""]);
+        heads.extend(["equity", "margin", "positions", "orders", "state"]);
         page.table(&heads, 1, rows);
     }
 }

@@ -335,10 +335,9 @@ impl AccountFigures {
                 position.size.amount(),
                 maybe(position.mark, Decimal::price),
                 maybe(position.break_even, Decimal::price),
-                position.value.money(),
                 position.pnl.signed_money(),
                 position.unsettled_funding.signed_money(),
-                position.delta_value.money(),
+                position.delta_value.shown(0),
                 maybe(position.implied_volatility, |vol| vol.percent(1)),
             ]
         });
@@ -347,7 +346,6 @@ impl AccountFigures {
             "size",
             "mark",
             "break-even",
-            "value",
             "PnL",
             "funding",
             "delta USD",
@@ -363,11 +361,11 @@ impl AccountFigures {
                 entry.worst_scenario.clone(),
                 entry.range.percent(1),
                 entry.delta.shown(3),
-                entry.scan_loss.money(),
-                entry.directional.money(),
-                entry.residual.money(),
-                entry.size_contingency.money(),
-                entry.option_contingency.money(),
+                entry.scan_loss.short_money(),
+                entry.directional.short_money(),
+                entry.residual.short_money(),
+                entry.size_contingency.short_money(),
+                entry.option_contingency.short_money(),
             ]
         });
         let heads = [
@@ -379,7 +377,7 @@ impl AccountFigures {
             "directional",
             "residual",
             "size",
-            "short options",
+            "shorts",
         ];
         page.table(&heads, 2, underlyings);
         let margin = &self.margin;
@@ -398,8 +396,9 @@ impl AccountFigures {
             vec![name.to_owned(), maintenance.money(), initial.money()]
         });
         page.table(&["account", "maintenance", "initial"], 1, rows);
+        page.line("maintenance margin = de-peg × (directional + residual + contingencies)");
         page.line(format!(
-            "maintenance margin {} = de-peg {} × (directional {} + residual {} + contingencies {})",
+            "{} = {} × ({} + {} + {})",
             margin.maintenance_margin.money(),
             margin.depeg_factor.shown(4),
             margin.directional_loss.money(),
@@ -463,4 +462,126 @@ pub async fn show(context: &Context, which: &Which) -> Result<(), Failure> {
     let account = margin_account(&mut session, &key).await?;
     let view = session.mirror.view(session.time.unix);
     context.print(&AccountFigures::of(&view, &key, &account)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Format, rendered};
+    use ballast_risk::Q32_ONE;
+    use ballast_state::{Board, Exchange, MarketTerms, Order, Position};
+    use bytemuck::Zeroable;
+    use bytemuck::allocation::zeroed_box;
+    use fixed::types::I80F48;
+
+    const NOW: i64 = 1_795_000_000;
+
+    /// SOL at 125 and ETH at 3,200, scan ranges of an eighth.
+    fn world() -> (Box<Exchange>, Box<Board>) {
+        let mut exchange = names::tests::exchange();
+        let mut board: Box<Board> = zeroed_box();
+        exchange.margin.initial_factor_q32 = Q32_ONE * 5 / 4;
+        exchange.margin.max_offset_q32 = Q32_ONE / 2;
+        for index in 0..3 {
+            // USDC, SOL per 10^-9, ETH per 10^-8, in quote units.
+            let price = I80F48::from_num([1.0, 0.125, 32.0][index]);
+            let feed = exchange.feeds[index];
+            board.prices[index].update(&feed, price, I80F48::ZERO, price, NOW, 1);
+            board.assets[index].deposit.set(I80F48::ONE);
+            board.assets[index].borrow.set(I80F48::ONE);
+        }
+        for underlying in &mut exchange.underlyings[..2] {
+            underlying.range_minimum_q32 = Q32_ONE / 8;
+            underlying.range_maximum_q32 = Q32_ONE / 2;
+            underlying.unsettled_profit_cap = u64::MAX;
+        }
+        (exchange, board)
+    }
+
+    /// 100 SOL against 9,000 USDC borrowed, 20 SOL sold forward at 155, an order for ETH.
+    fn account() -> MarginAccount {
+        let mut account = MarginAccount::zeroed();
+        account.owner = Pubkey::new_from_array([1; 32]);
+        for (asset, amount) in [(0, -9_000_000_000i64), (1, 100_000_000_000)] {
+            let balance = account.balance_mut(asset).unwrap();
+            balance.shares.set(I80F48::from_num(amount));
+        }
+        let terms = MarketTerms::perpetual(0);
+        *account.position_mut(&terms).unwrap() = Position {
+            base_lots: -2_000,
+            quote: 3_100_000_000,
+            terms,
+            ..Position::default()
+        };
+        *account.free_order_mut().unwrap() = Order {
+            terms: MarketTerms::perpetual(1),
+            price: 2_900_000,
+            lots: 1_500,
+            id: 7,
+            post_only: 1,
+            ..Order::default()
+        };
+        account
+    }
+
+    fn figures() -> AccountFigures {
+        let (exchange, board) = world();
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: NOW,
+        };
+        let key = Pubkey::new_from_array([2; 32]);
+        AccountFigures::of(&view, &key, &account()).unwrap()
+    }
+
+    #[test]
+    fn an_account_as_tables() {
+        let text = rendered(&figures(), Format::Table).unwrap();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        assert_eq!(text, include_str!("show.txt"));
+    }
+
+    #[test]
+    fn an_account_as_json() {
+        let text = rendered(&figures(), Format::Json).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["balances"][1]["amount"], "100");
+        assert_eq!(json["positions"][0]["market"], "SOL-PERP");
+        assert_eq!(json["positions"][0]["size"], "-20");
+        assert_eq!(json["positions"][0]["break_even"], "155");
+        assert_eq!(json["positions"][0]["pnl"], "600");
+        // 80 SOL at 12.5% are 1,250; 12,500 - 9,000 + 600 are there.
+        assert_eq!(json["margin"]["maintenance_margin"], "1250");
+        assert_eq!(json["margin"]["initial_margin"], "1562.5");
+        assert_eq!(json["margin"]["equity_mark"], "4100");
+        assert_eq!(json["underlyings"][0]["delta"], "80");
+        // 80·S·7/8 = 9,000 - 3,100 at S = 84.2857.
+        let below = json["liquidation_prices"][0]["below"].as_str().unwrap();
+        assert!(below.starts_with("84.2857"), "{below}");
+        assert!(json["liquidation_prices"][0]["above"].is_null());
+        assert_eq!(json["orders"][0]["price"], "2900");
+        assert_eq!(json["orders"][0]["size"], "1.5");
+    }
+
+    #[test]
+    fn stale_prices_are_told() {
+        let (exchange, board) = world();
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: NOW + 61,
+        };
+        let figures = AccountFigures::of(&view, &Pubkey::default(), &account()).unwrap();
+        assert!(figures.margin_in_liquidation.is_none());
+        let notes = figures.notes.join("\n");
+        assert!(
+            notes.contains("the price of SOL/USD is 1m01s old"),
+            "{notes}"
+        );
+        assert!(notes.contains("may add no risk now"), "{notes}");
+    }
 }

@@ -270,7 +270,7 @@ async fn collect_fees(context: &Context, markets: &[String]) -> Result<(), Failu
             .mirror
             .markets
             .iter()
-            .filter(|(_, market)| market.fees > 0);
+            .filter(|(_, market)| market.fees.min(market.settlement_pool) > 0);
         with_fees.map(|(terms, _)| *terms).collect()
     } else {
         let exchange = &session.mirror.exchange;

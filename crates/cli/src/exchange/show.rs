@@ -193,6 +193,14 @@ fn overview(mirror: &Mirror, now: i64) -> Result<Overview, Failure> {
     })
 }
 
+/// A feed's id where there is little room; the zeros at the end of made-up ones say nothing.
+fn short_id(id: &str) -> String {
+    match id.get(..32) {
+        Some(head) if id.len() == 64 => format!("{head}…"),
+        _ => id.to_owned(),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -230,23 +238,15 @@ impl Show for Overview {
                 },
             ),
         ]);
-        let rows = self.authorities.iter().map(|authority| {
-            vec![
-                authority.role.to_owned(),
-                authority.key.clone(),
-                authority.proposed.clone().unwrap_or_default(),
-            ]
+        let rows = self.authorities.iter().flat_map(|authority| {
+            let row = |role: String, key: &String| vec![role, key.clone()];
+            let proposed = authority.proposed.as_ref();
+            let proposed = proposed.map(|key| row(format!("{}, proposed", authority.role), key));
+            [row(authority.role.to_owned(), &authority.key)]
+                .into_iter()
+                .chain(proposed)
         });
-        // Two addresses fit into the width of a terminal only when there is nothing else.
-        if self
-            .authorities
-            .iter()
-            .any(|authority| authority.proposed.is_some())
-        {
-            page.table(&["authority", "key", "proposed"], 3, rows);
-        } else {
-            page.table(&["authority", "key"], 2, rows.map(|row| row[..2].to_vec()));
-        }
+        page.table(&["authority", "key"], 2, rows);
         let rows = self.assets.iter().map(|asset| {
             vec![
                 asset.asset.clone(),
@@ -295,7 +295,7 @@ impl Show for Overview {
             vec![
                 feed.feed.clone(),
                 feed.kind.to_owned(),
-                feed.id.clone(),
+                short_id(&feed.id),
                 names::span(feed.max_age_s as i64),
                 feed.max_confidence.percent(1),
             ]
