@@ -59,8 +59,7 @@ fn fails(arguments: &[&str], code: i32, reason: &str) {
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
     for (arguments, reason) in [
-        (&["exchange"][..], "subcommand"),
-        (&["account", "shwo"], "unrecognized subcommand 'shwo'"),
+        (&["account", "shwo"][..], "unrecognized subcommand 'shwo'"),
         (&["account", "deposit", "USDC", "1e5"], "no decimal number"),
         (&["account", "deposit", "USDC", "0"], "more than 0"),
         (&["account", "show", "abc"], "invalid value 'abc'"),
@@ -83,6 +82,12 @@ fn a_wrong_command_line_is_exit_code_2() {
     ] {
         fails(arguments, 2, reason);
     }
+    // What there is to choose from is told.
+    let (code, _, error) = run(&["exchange"]);
+    assert!(
+        code == 2 && error.contains("Usage: ballast exchange"),
+        "{error}"
+    );
 }
 
 #[test]
