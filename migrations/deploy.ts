@@ -8,8 +8,10 @@ import * as path from "path";
 
 module.exports = async (provider: { connection: { rpcEndpoint: string } }) => {
   const url = provider.connection.rpcEndpoint;
+  const isLocal = ["localhost", "127.0.0.1"].some((host) => url.includes(host));
   const known = ["devnet", "testnet", "mainnet"].find((name) => url.includes(name));
-  const cluster = process.env.CLUSTER ?? known ?? "localnet";
+  const cluster = process.env.CLUSTER ?? known ?? (isLocal ? "localnet" : undefined);
+  if (!cluster) throw new Error("the RPC address does not tell which network it is: set CLUSTER");
   const wallet = process.env.ANCHOR_WALLET ?? path.join(os.homedir(), ".config/solana/id.json");
   const optional = [
     ["--exchange-keypair", process.env.EXCHANGE_KEYPAIR],

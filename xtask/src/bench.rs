@@ -5,7 +5,7 @@ use std::{fmt::Write, fs, path::Path};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{build::build, process::run, tasks::in_workspace, workspace::Workspace};
+use crate::{build::build, process::run, tasks::in_workspace, validator, workspace::Workspace};
 
 /// What the rows of `cu.json` measure.
 const COSTS: &[(&str, &str)] = &[
@@ -116,12 +116,39 @@ pub fn bench(workspace: &Workspace) -> Result<()> {
             "margin",
         ],
     ))?;
+    keeper(workspace)?;
     let page = page(&workspace.target)?;
     let path = workspace.path("docs/performance.md");
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}", path.display());
     Ok(())
 }
+
+/// The keeper: one look at ten thousand accounts, and a crash of ten thousand accounts on the embedded VM and on a validator.
+fn keeper(workspace: &Workspace) -> Result<()> {
+    let validator = validator::find_or_install(workspace)?;
+    let profile = ["--profile", PROFILE];
+    run(in_workspace(
+        workspace,
+        &["build", "-p", "ballast-cli", "--bin", "ballast"],
+    )
+    .args(profile))?;
+    for bench in ["scan", "load"] {
+        let command = ["bench", "-p", "ballast-keeper", "--bench", bench];
+        run(in_workspace(workspace, &command)
+            .args(profile)
+            .env(validator::VARIABLE, &validator)
+            .env("CARGO_TARGET_DIR", &workspace.target)
+            .env(
+                "BALLAST_BIN",
+                workspace.target.join(PROFILE).join("ballast"),
+            ))?;
+    }
+    Ok(())
+}
+
+/// What the keeper's figures are measured with: optimised, but not linked as one piece, which would take longer than everything else.
+const PROFILE: &str = "load";
 
 fn read(path: &Path) -> Result<Value> {
     let text =
@@ -185,6 +212,7 @@ fn page(target: &Path) -> Result<String> {
         let speed = thousands((speed / digit).round() * digit);
         writeln!(page, "| `{name}` | {speed} {unit} | {what} |")?;
     }
+    keeper_section(&mut page, target)?;
     page.push_str(
         "\n## Accuracy\n\
          Largest differences from an independent implementation in double precision (`crates/cli/tests/golden`: 22,236 options priced by \
@@ -207,6 +235,65 @@ fn page(target: &Path) -> Result<String> {
          a millionth for deltas.\n",
     );
     Ok(page)
+}
+
+/// What `benches/scan.rs` and `benches/load.rs` of the keeper measured.
+fn keeper_section(page: &mut String, target: &Path) -> Result<()> {
+    let estimates = read(&target.join("criterion/keeper/scan/new/estimates.json"))?;
+    let scan_ms = estimates["mean"]["point_estimate"]
+        .as_f64()
+        .context("criterion has no mean of keeper/scan")?
+        / 1e6;
+    let load = read(&target.join("bench/load.json"))?;
+    let number = |part: &Value, name: &str| part[name].as_f64().unwrap_or(f64::NAN);
+    write!(
+        page,
+        "\n## Keeper\n\
+         One look of a keeper at 10,000 accounts with four positions on average and 30,000 resting orders, on one core: **{scan_ms:.0} ms** \
+         (`crates/keeper/benches/scan.rs`; the aim is 200 ms): every account is margined, every order is in a book, and everything to be done is worked out.\n\n\
+         A fall of {:.0}% within one price, with {} margin accounts that hold cash and one or two perpetuals (`crates/keeper/benches/load.rs`). On the embedded VM \
+         transactions run one after the other, decisions included; on the validator, `ballast keeper run` is a process of its own beside it, on the \
+         same two cores.\n\n| | embedded VM | validator |\n| --- | ---: | ---: |\n",
+        number(&load, "gap") * 100.0,
+        thousands(number(&load, "accounts")),
+    )?;
+    let (embedded, cluster) = (&load["embedded"], &load["cluster"]);
+    let rows: &[(&str, &str, usize)] = &[
+        (
+            "accounts below maintenance margin after the fall",
+            "below_maintenance",
+            0,
+        ),
+        ("slices taken", "liquidations", 0),
+        (
+            "from the price to the keeper's knowing, s",
+            "seen_seconds",
+            1,
+        ),
+        ("from the price to the last liquidation, s", "seconds", 1),
+        (
+            "of these on the cluster's clock (an auction has to fall until a slice pays), s",
+            "cluster_seconds",
+            0,
+        ),
+        ("slices per second", "per_second", 0),
+        ("transactions of all kinds", "transactions", 0),
+        ("one look, mean, ms", "scan_ms_mean", 0),
+        ("accounts left below maintenance margin", "missed", 0),
+        ("refused since somebody or something was faster", "raced", 0),
+        ("failed", "failed", 0),
+        ("keeper's processor time, s", "keeper_cpu_seconds", 1),
+        ("keeper's memory at most, MB", "keeper_memory_mb", 0),
+    ];
+    for (what, name, digits) in rows {
+        let cell = |part: &Value| match part[*name].as_f64() {
+            Some(value) if *digits == 0 => thousands(value),
+            Some(value) => format!("{value:.digits$}"),
+            None => String::new(),
+        };
+        writeln!(page, "| {what} | {} | {} |", cell(embedded), cell(cluster))?;
+    }
+    Ok(())
 }
 
 /// A whole number with thousands apart.

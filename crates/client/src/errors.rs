@@ -1,6 +1,6 @@
 //! Why a transaction was refused: the program's code, name and message, or the runtime's reason.
 
-use ballast::error::BallastError;
+pub use ballast::error::BallastError;
 use solana_instruction_error::InstructionError;
 use solana_transaction_error::TransactionError;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The program's events, read off a transaction's log.
 
 use anchor_lang::{AnchorDeserialize, Discriminator};
+pub use ballast::events::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 

@@ -68,6 +68,11 @@ pub fn read_account<T: Tagged>(data: &[u8]) -> Option<Box<T>> {
     Some(account)
 }
 
+/// The examples of the page for integrators compile.
+#[cfg(all(doctest, feature = "rpc"))]
+#[doc = include_str!("../../../docs/integrators.md")]
+mod integrators {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

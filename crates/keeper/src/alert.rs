@@ -16,6 +16,8 @@ pub enum Kind {
     Silent,
     /// A price on the board is too old to be used.
     StalePrice,
+    /// A volatility surface is too old to open options on.
+    StaleSurface,
     /// An account is worth less than nothing.
     BadDebt,
     /// The insurance fund has less than it should.
@@ -36,6 +38,7 @@ impl Kind {
         match self {
             Self::Silent => "silent",
             Self::StalePrice => "stale_price",
+            Self::StaleSurface => "stale_surface",
             Self::BadDebt => "bad_debt",
             Self::InsuranceLow => "insurance_low",
             Self::LossShared => "loss_shared",

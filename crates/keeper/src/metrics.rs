@@ -36,7 +36,7 @@ pub mod names {
     /// Compute units of transactions, by duty.
     pub const COMPUTE_UNITS: &str = "ballast_compute_units";
     /// Estimated profit of what went through, US dollars.
-    pub const PROFIT: &str = "ballast_estimated_profit_usd_total";
+    pub const PROFIT: &str = "ballast_estimated_profit_usd";
     /// The keeper's own equity, US dollars.
     pub const OWN_EQUITY: &str = "ballast_own_equity_usd";
     /// The keeper's own equity above its initial margin, US dollars.
@@ -84,7 +84,7 @@ fn describe() {
         "Seconds from planning to confirmation"
     );
     histogram!(names::COMPUTE_UNITS, "Compute units of transactions");
-    counter!(
+    gauge!(
         names::PROFIT,
         "Estimated profit of liquidations and fills, US dollars"
     );

@@ -458,7 +458,7 @@ impl Keeper {
                 histogram!(names::COMPUTE_UNITS, "job" => job.key.name())
                     .record(sent.compute_units as f64);
                 if job.value > 0 {
-                    counter!(names::PROFIT).increment((job.value / 1_000_000) as u64);
+                    gauge!(names::PROFIT).increment(job.value as f64 / 1e6);
                 }
                 tracing::info!(
                     duty,
@@ -599,6 +599,14 @@ impl Keeper {
     fn check_prices(&mut self, now: i64) {
         let view = self.mirror.view(now);
         let mut stale = Vec::new();
+        let mut stale_surfaces = Vec::new();
+        for index in 0..self.mirror.exchange.underlying_count {
+            // One that was never posted has no options to price.
+            let posted = view.board.underlying(index).map(|one| one.surface_time);
+            if posted.is_ok_and(|time| time > 0) && view.surface_is_stale(index) == Ok(true) {
+                stale_surfaces.push(index);
+            }
+        }
         for index in 0..self.mirror.exchange.feed_count {
             let (Ok(feed), Ok(entry)) = (view.exchange.feed(index), view.board.price(index)) else {
                 continue;
@@ -610,6 +618,11 @@ impl Keeper {
             if entry.validity(feed, now) == Validity::Stale {
                 stale.push((index, age));
             }
+        }
+        for index in stale_surfaces {
+            let text = format!("the volatility surface of underlying {index} is stale");
+            self.alerter
+                .raise(Kind::StaleSurface, &index.to_string(), &text, now);
         }
         for (index, age) in stale {
             let text = format!("the price of feed {index} is {age} s old, or diverges");

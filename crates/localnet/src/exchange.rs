@@ -22,9 +22,10 @@ const FEED_NAME_MAX: usize = 32;
 const INSURANCE: f64 = 1_000_000.0;
 
 /// SOL for the keys that send transactions.
-const POCKET_MONEY: [(&str, u64); 6] = [
+const POCKET_MONEY: [(&str, u64); 7] = [
     ("admin", 1_000),
     ("risk", 1_000),
+    ("guardian", 1_000),
     ("surface", 1_000),
     ("maker", 10_000),
     ("keeper", 1_000),

@@ -7,6 +7,7 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::clock::sysvar as clock;
 use anchor_lang::solana_program::instruction::Instruction;
 use solana_signer::Signer;
+use solana_transaction_error::TransactionError;
 use std::collections::BTreeSet;
 
 /// An exchange on a cluster: reads what instructions touch, puts fresh prices and interest before them, and sends them.
@@ -119,7 +120,9 @@ impl Session {
         signers: &[&dyn Signer],
     ) -> Result<Sent, ClientError> {
         let prepared = self.prepared(instructions).await?;
-        self.connection.send(&prepared, signers).await
+        let before = prepared.len() - instructions.len();
+        let sent = self.connection.send(&prepared, signers).await;
+        sent.map_err(|error| counted_after(error, before))
     }
 
     /// The prices that stand in the accounts of these feeds.
@@ -138,4 +141,16 @@ impl Session {
             .filter_map(|(owner, update)| PricePoint::read(&update.key, owner, &update.data));
         Ok(read.collect())
     }
+}
+
+/// A refusal that counts the caller's instructions, without those that stand before them; one of these keeps its place and can be told by the
+/// program's message.
+fn counted_after(mut error: ClientError, before: usize) -> ClientError {
+    if let ClientError::Refused(refusal) = &mut error
+        && let TransactionError::InstructionError(index, _) = &mut refusal.error
+        && usize::from(*index) >= before
+    {
+        *index -= before as u8;
+    }
+    error
 }

@@ -38,7 +38,6 @@ const LOOK: Duration = Duration::from_millis(500);
 #[command(
     name = "cargo xtask localnet",
     bin_name = "cargo xtask localnet",
-    args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
 struct Arguments {
