@@ -2,7 +2,6 @@
 
 use anchor_lang::prelude::Pubkey;
 use ballast::error::BallastError;
-use ballast_cli::exchange::Apply;
 use ballast_client::args::{
     AssetParameters, ExchangeParameters, FeedParameters, MarketParameters, Role,
     UnderlyingParameters,
@@ -14,14 +13,9 @@ use ballast_client::state::{Bank, Exchange, Market, MarketTerms, NONE};
 use ballast_client::{ExchangeAddresses, instructions};
 use ballast_sim::{Refusal, VenueConfig, World};
 use ballast_tests::{START, Stage};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fixed::types::I80F48;
-use serde_json::{Value, json};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
-use solana_transaction::versioned::VersionedTransaction;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 
 const LOCALNET: &str = include_str!("../../migrations/localnet.toml");
 const DEVNET: &str = include_str!("../../migrations/devnet.toml");
@@ -844,161 +838,4 @@ fn the_file_for_devnet_names_pyths_own_feeds() {
     }
     let placeholders = ["ETH", "BTC"].map(|name| config.assets.get(name).unwrap().mint.clone());
     assert_eq!(placeholders, ["$ETH_MINT", "$BTC_MINT"]);
-}
-
-/// Answers a client's requests from an embedded cluster, as an RPC node would.
-fn answer(world: &mut World, method: &str, params: &Value) -> Value {
-    let svm = &mut world.svm;
-    let in_context = |value: Value| json!({ "context": { "slot": 1 }, "value": value });
-    match method {
-        "getAccountInfo" => {
-            let key: Pubkey = params[0].as_str().unwrap().parse().unwrap();
-            let account = svm.get_account(&key).map(|account| {
-                json!({
-                    "lamports": account.lamports,
-                    "data": [STANDARD.encode(&account.data), "base64"],
-                    "owner": account.owner.to_string(),
-                    "executable": account.executable,
-                    "rentEpoch": 0,
-                    "space": account.data.len(),
-                })
-            });
-            in_context(account.into())
-        }
-        "getMinimumBalanceForRentExemption" => {
-            let len = params[0].as_u64().unwrap() as usize;
-            svm.minimum_balance_for_rent_exemption(len).into()
-        }
-        "getLatestBlockhash" => {
-            let blockhash = svm.latest_blockhash().to_string();
-            in_context(json!({ "blockhash": blockhash, "lastValidBlockHeight": 1_000 }))
-        }
-        "sendTransaction" => {
-            let bytes = STANDARD.decode(params[0].as_str().unwrap()).unwrap();
-            let transaction: VersionedTransaction = bincode::deserialize(&bytes).unwrap();
-            let signature = transaction.signatures[0].to_string();
-            svm.send_transaction(transaction).unwrap();
-            signature.into()
-        }
-        "getSignatureStatuses" => in_context(json!([{
-            "slot": 1, "confirmations": null, "err": null, "status": { "Ok": null },
-            "confirmationStatus": "finalized",
-        }])),
-        "getVersion" => json!({ "solana-core": "4.0.0", "feature-set": 1 }),
-        _ => panic!("{method} is not answered"),
-    }
-}
-
-/// Serves a cluster on a local port for as long as the test runs, one request per connection.
-fn serve(mut world: World) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let (mut line, mut len) = (String::new(), 0);
-            while stream.read_line(&mut line).unwrap() > 2 {
-                let header = line.to_lowercase();
-                if let Some(value) = header.strip_prefix("content-length:") {
-                    len = value.trim().parse().unwrap();
-                }
-                line.clear();
-            }
-            let mut body = vec![0; len];
-            stream.read_exact(&mut body).unwrap();
-            let request: Value = serde_json::from_slice(&body).unwrap();
-            let method = request["method"].as_str().unwrap();
-            let result = answer(&mut world, method, &request["params"]);
-            let body = json!({ "jsonrpc": "2.0", "id": request["id"], "result": result });
-            let body = body.to_string();
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
-            write!(
-                stream.get_mut(),
-                "{head}\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .unwrap();
-        }
-    });
-    url
-}
-
-#[test]
-fn the_command_applies_a_file_once_and_then_has_nothing_to_change() {
-    let folder = tempfile::tempdir().unwrap();
-    let network = Network::new(LOCALNET);
-    let write_key = |name: &str, key: &Keypair| {
-        let path = folder.path().join(name);
-        let bytes: Vec<u8> = key.to_bytes().to_vec();
-        std::fs::write(&path, serde_json::to_string(&bytes).unwrap()).unwrap();
-        path
-    };
-    // As the file would be with its environment.
-    let mut text = LOCALNET.to_owned();
-    for (name, number) in [("$GUARDIAN", 5), ("$SURFACE_AUTHORITY", 6)] {
-        text = text.replace(name, &Stage::key(number).pubkey().to_string());
-    }
-    for (name, asset) in &network.config.assets.0 {
-        text = text.replace(&format!("${name}_MINT"), &asset.mint);
-        let feed = network.config.feeds.get(&asset.feed).unwrap();
-        text = text.replace(&format!("${name}_FEED"), &feed.id);
-    }
-    let config = folder.path().join("network.toml");
-    std::fs::write(&config, &text).unwrap();
-    let mut apply = Apply {
-        config: config.clone(),
-        keypair: write_key("payer", &network.world.payer),
-        admin_keypair: Some(write_key("admin", &network.admin)),
-        risk_keypair: Some(write_key("risk", &network.risk)),
-        exchange_keypair: Some(write_key("exchange", &network.exchange)),
-        board_keypair: None,
-        dry_run: true,
-        yes: true,
-        url: serve(network.world),
-    };
-    let run = |apply: &Apply| {
-        let mut output = Vec::new();
-        apply.run(&mut output).map_err(|failure| failure.reason)?;
-        Ok::<_, String>(String::from_utf8(output).unwrap())
-    };
-    let missing = run(&apply).unwrap_err();
-    assert_eq!(missing, "board: $BOARD has no value");
-    apply.board_keypair = Some(write_key("board", &network.board));
-    let printed = run(&apply).unwrap();
-    assert!(printed.starts_with("create exchange "));
-    assert!(printed.ends_with("list market ETH-PERP\nlist market BTC-PERP\n"));
-    apply.dry_run = false;
-    let printed = run(&apply).unwrap();
-    assert_eq!(printed.matches("done: ").count(), 11);
-    assert_eq!(run(&apply).unwrap(), "nothing to change\n");
-
-    std::fs::write(
-        &config,
-        text.replace("max_offset = 0.6", "max_offset = 0.5"),
-    )
-    .unwrap();
-    apply.risk_keypair = apply.admin_keypair.clone();
-    // Or the file would ask for the admin as risk authority.
-    let text = std::fs::read_to_string(&config).unwrap();
-    let risk = network.risk.pubkey();
-    std::fs::write(&config, text.replace("$RISK_AUTHORITY", &risk.to_string())).unwrap();
-    let refused = run(&apply).unwrap_err();
-    let expected = format!(
-        "exchange: margin max offset 60% -> 50%: {} is not the risk authority, --risk-keypair must be another key",
-        network.admin.pubkey()
-    );
-    assert_eq!(refused, expected);
-    apply.risk_keypair = Some(folder.path().join("risk"));
-    let printed = run(&apply).unwrap();
-    assert!(printed.contains("done: exchange: margin max offset 60% -> 50%"));
-    assert_eq!(run(&apply).unwrap(), "nothing to change\n");
-
-    let mut text = std::fs::read_to_string(&config).unwrap();
-    let (_, perpetual) = LOCALNET.split_once("[markets.SOL-PERP]").unwrap();
-    let (perpetual, _) = perpetual.split_once("[markets").unwrap();
-    let future = perpetual.replace("\"perpetual\"", "\"future\"\nexpiry = \"2025-10-09\"");
-    text += &format!("\n[markets.SOL-9OCT25]{future}");
-    std::fs::write(&config, text).unwrap();
-    let expected = "market SOL-9OCT25 has expired and is left alone\nnothing to change\n";
-    assert_eq!(run(&apply).unwrap(), expected);
 }

@@ -416,12 +416,12 @@ impl Trading for Venue {
         let account = self.addresses.margin_account(&maker.pubkey(), 0);
         let cancel = instructions::cancel_all(&account, &maker.pubkey(), Default::default());
         world.send(&[cancel], &[maker])?;
-        for index in 1..prices.len() {
+        for (index, dollars) in prices.iter().enumerate().skip(1) {
             for side in [Side::Bid, Side::Ask] {
-                let lots = self.lots(index, 100_000_000.0 / prices[index]);
+                let lots = self.lots(index, 100_000_000.0 / dollars);
                 let args = OrderArgs {
                     client_id: (index * 2 + side as usize) as u64,
-                    ..Self::limit(side, self.price_per_lot(index, prices[index]), lots)
+                    ..Self::limit(side, self.price_per_lot(index, *dollars), lots)
                 };
                 self.place_in(world, maker, &Self::perpetual(index), args)?;
             }

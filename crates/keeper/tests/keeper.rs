@@ -127,8 +127,10 @@ fn duties_can_be_switched_off() {
     stage
         .trade(&dealer, &trader, SOL, Side::Bid, 100.0, 200.0)
         .unwrap();
-    let mut policy = Policy::default();
-    policy.duties = [Duty::Prices].into();
+    let policy = Policy {
+        duties: [Duty::Prices].into(),
+        ..Policy::default()
+    };
     let mut keeper = keeper(&stage, &key, policy);
     stage.prices[SOL] = 185.0;
     stage.world.advance(60);

@@ -225,9 +225,11 @@ fn a_keeper_that_forgets_everything_finishes_all_the_same() {
 fn a_flag_goes_once_the_account_has_recovered() {
     let (mut stage, dealer, key) = scene();
     let trader = insolvent(&mut stage, &dealer, 10);
-    let mut policy = Policy::default();
-    // Nothing pays that much.
-    policy.profit_minimum = i64::MAX;
+    let policy = Policy {
+        // Nothing pays that much.
+        profit_minimum: i64::MAX,
+        ..Policy::default()
+    };
     let mut keeper = Keeper::new(&stage.world, &stage.venue, &key, policy);
     fall(&mut stage, 175.0);
     keeper.work_alone(&mut stage);

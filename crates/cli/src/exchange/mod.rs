@@ -355,6 +355,21 @@ async fn take(
     context.execute(&mut session, action, &all, &[&key]).await
 }
 
+/// What the insurance fund has of an asset above its floor, native units.
+async fn above_floor(session: &mut Session, asset: u8) -> Result<u64, Failure> {
+    let fund = session.mirror.addresses.insurance_fund();
+    session.read(&[fund]).await?;
+    let mirror = &session.mirror;
+    let account = mirror.accounts.get(&fund);
+    let account = account.ok_or_else(|| Failure::input("there is no insurance fund"))?;
+    let deposit = ledger::deposit(account, asset, mirror.board.indexes(asset)?)?;
+    let floor = match asset {
+        QUOTE_ASSET => mirror.exchange.liquidation.insurance_floor,
+        _ => 0,
+    };
+    Ok(deposit.saturating_sub(floor))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,19 +392,4 @@ mod tests {
         assert_eq!(pausable("withdraw"), Ok(2));
         assert!(pausable("cancel").is_err());
     }
-}
-
-/// What the insurance fund has of an asset above its floor, native units.
-async fn above_floor(session: &mut Session, asset: u8) -> Result<u64, Failure> {
-    let fund = session.mirror.addresses.insurance_fund();
-    session.read(&[fund]).await?;
-    let mirror = &session.mirror;
-    let account = mirror.accounts.get(&fund);
-    let account = account.ok_or_else(|| Failure::input("there is no insurance fund"))?;
-    let deposit = ledger::deposit(account, asset, mirror.board.indexes(asset)?)?;
-    let floor = match asset {
-        QUOTE_ASSET => mirror.exchange.liquidation.insurance_floor,
-        _ => 0,
-    };
-    Ok(deposit.saturating_sub(floor))
 }

@@ -2,6 +2,7 @@
 //! expiry, and everybody's money back. `BALLAST_NO_CLUSTER=1` leaves it out.
 #![cfg(feature = "cluster")]
 
+mod apply;
 mod operators;
 mod stage;
 

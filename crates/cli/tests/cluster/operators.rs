@@ -61,6 +61,9 @@ async fn keepers_rehearse_share_heal_and_tell() -> Result<()> {
     let again = summary(&once(&[])?)?;
     ensure!(again["done"] == 0, "there was nothing left: {again}");
 
+    // A second exchange on the same cluster, which the keepers must not mind.
+    crate::apply::by_command(&stage)?;
+
     // Mistakes of the operator.
     let wrong = stage.folder.path("wrong.toml");
     std::fs::write(&wrong, "url = 1")?;
