@@ -82,6 +82,16 @@ impl Failure {
         Self::new(Kind::Input, reason.into())
     }
 
+    /// The program or the runtime said no.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, reason.into())
+    }
+
+    /// Sent and not confirmed in time.
+    pub fn not_confirmed(reason: impl Into<String>) -> Self {
+        Self::new(Kind::NotConfirmed, reason.into())
+    }
+
     /// Nobody said yes.
     pub fn declined(reason: impl Into<String>) -> Self {
         Self::new(Kind::Declined, reason.into())
@@ -93,6 +103,11 @@ impl Failure {
         self
     }
 
+    /// What is told: the reason without what may be a key in the address of a node.
+    pub fn message(&self) -> String {
+        without_paths(&self.reason)
+    }
+
     /// As it is told in JSON.
     pub fn json(&self) -> serde_json::Value {
         json!({
@@ -100,10 +115,30 @@ impl Failure {
                 "kind": self.kind.name(),
                 "code": self.code,
                 "name": self.name,
-                "message": self.reason,
+                "message": self.message(),
             }
         })
     }
+}
+
+/// A text with nothing but scheme and host of the web addresses in it: name, password, path and query may be secret.
+pub fn without_paths(text: &str) -> String {
+    let ends = |letter: char| letter.is_whitespace() || "\"`<>\\".contains(letter);
+    let mut told = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let (address, after) = after.split_at(after.find(ends).unwrap_or(after.len()));
+        // What closes a bracket or a sentence is none of it.
+        let bare = address.trim_end_matches([')', ']', '}', ',', ';', ':', '.', '\'']);
+        let host = bare.split(['/', '?', '#', ')']).next().unwrap_or_default();
+        let host = host.rsplit('@').next().unwrap_or_default();
+        told += before;
+        told += "://";
+        told += host;
+        told += &address[bare.len()..];
+        rest = after;
+    }
+    told + rest
 }
 
 impl From<io::Error> for Failure {
@@ -146,10 +181,43 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let kind = match &error {
             ClientError::Refused(refusal) => return Self::from(&**refusal),
-            ClientError::Expired(_) => Kind::NotConfirmed,
+            ClientError::Expired(_) | ClientError::Unknown(_) => Kind::NotConfirmed,
             ClientError::Message(_) => Kind::Input,
             _ => Kind::Io,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_addresses_are_not_told() {
+        for (text, told) in [
+            ("no address", "no address"),
+            (
+                "at http://127.0.0.1:8899 and",
+                "at http://127.0.0.1:8899 and",
+            ),
+            (
+                "for url (https://me:word@node.example/KEY?api-key=KEY): refused",
+                "for url (https://node.example): refused",
+            ),
+            (
+                "wss://node.example?KEY, https://a/KEY",
+                "wss://node.example, https://a",
+            ),
+            ("url = \"https://a/a)KEY\"\n  ^", "url = \"https://a\"\n  ^"),
+            (
+                r#"{"a":"https://a/KEY","b":1}"#,
+                r#"{"a":"https://a","b":1}"#,
+            ),
+        ] {
+            assert_eq!(without_paths(text), told);
+        }
+        let failure = Failure::input("https://node.example/KEY");
+        assert!(!failure.json().to_string().contains("KEY"));
     }
 }

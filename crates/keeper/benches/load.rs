@@ -89,7 +89,9 @@ impl Crowd {
         let (maker, keeper) = (key(&mut rng), key(&mut rng));
         for rich in [&maker, &keeper] {
             venue.open_account(&mut world, rich)?;
-            venue.deposit(&mut world, rich, 0, 10_000_000_000 * DOLLAR)?;
+            let amount = 10_000_000_000 * DOLLAR;
+            world.mint_tokens(&venue.mints[0], &rich.pubkey(), amount)?;
+            venue.deposit(&mut world, rich, 0, amount)?;
         }
         let market_count = prices.len() - 1;
         for number in 0..count {
@@ -101,7 +103,9 @@ impl Crowd {
             let owner = key(&mut rng);
             venue.open_account(&mut world, &owner)?;
             let dollars = rng.random_range(500.0..50_000.0);
-            venue.deposit(&mut world, &owner, 0, dollars as u64 * DOLLAR)?;
+            let amount = dollars as u64 * DOLLAR;
+            world.mint_tokens(&venue.mints[0], &owner.pubkey(), amount)?;
+            venue.deposit(&mut world, &owner, 0, amount)?;
             let legs = rng.random_range(1..=2);
             let leverage = rng.random_range(LEVERAGE);
             for leg in 0..legs {
@@ -196,6 +200,7 @@ impl Crowd {
                 identity: &identity,
                 policy: &policy,
                 prices: &prices,
+                rehearsal: false,
             };
             let scan = Instant::now();
             let planned = plan(&situation, &mut memory);

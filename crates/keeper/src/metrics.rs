@@ -121,7 +121,7 @@ fn recorder() -> &'static PrometheusHandle {
 /// How the keeper is.
 #[derive(Clone, Debug)]
 pub struct Vitals {
-    /// When the stream or a snapshot last said something.
+    /// When the stream last said something.
     pub heard_at: Instant,
     /// How long it may be silent.
     pub silence_max: Duration,
@@ -202,6 +202,11 @@ pub async fn serve(listen: SocketAddr, vitals: Shared) -> std::io::Result<Socket
 /// Starts counting without serving anything.
 pub fn count() {
     recorder();
+}
+
+/// Folds samples together. Without it they pile up when nobody asks for the page.
+pub fn upkeep() {
+    recorder().run_upkeep();
 }
 
 async fn health(State(vitals): State<Shared>) -> (StatusCode, axum::Json<serde_json::Value>) {

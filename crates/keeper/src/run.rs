@@ -25,8 +25,10 @@ use solana_signer::Signer;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 /// Events that may wait: a whole gap's worth of ten thousand accounts.
@@ -120,7 +122,8 @@ struct Keeper {
     identity: Identity,
     mirror: Mirror,
     time: ClusterTime,
-    prices: HashMap<Pubkey, PricePoint>,
+    /// Price accounts, with the slots at which they were read.
+    prices: HashMap<Pubkey, (u64, PricePoint)>,
     memory: Memory,
     outbox: Outbox<Posted>,
     outcomes: mpsc::UnboundedReceiver<Outcome<Posted>>,
@@ -133,7 +136,13 @@ struct Keeper {
     looked_at: Instant,
     /// Failures of each duty in a row.
     failing: HashMap<Duty, u32>,
-    lamports: Option<u64>,
+    lamports: Arc<AtomicU64>,
+    /// A snapshot is due as soon as the one under way is in.
+    snapshot_is_due: bool,
+    /// The slot from which on the stream has been heard: an older snapshot leaves a gap.
+    streamed_from: u64,
+    /// The price accounts that the stream follows.
+    followed: Vec<Pubkey>,
     /// Its own account at the last look.
     own: Own,
     in_flight: usize,
@@ -203,7 +212,10 @@ impl Keeper {
             is_dirty: true,
             looked_at: Instant::now(),
             failing: HashMap::new(),
-            lamports: None,
+            lamports: Arc::new(AtomicU64::new(u64::MAX)),
+            snapshot_is_due: false,
+            streamed_from: 0,
+            followed: Vec::new(),
             own: Own::default(),
             in_flight: 0,
             connection,
@@ -242,17 +254,24 @@ impl Keeper {
         keys
     }
 
-    async fn until_stopped(&mut self, shutdown: impl Future<Output = ()>) {
-        let (sender, mut events) = mpsc::channel(EVENTS);
+    /// Follows the exchange, with the price accounts as they are now.
+    fn follow(&mut self) -> (JoinHandle<()>, mpsc::Receiver<Event>) {
+        let (sender, events) = mpsc::channel(EVENTS);
         let websocket = self.config.websocket.clone();
+        self.followed = self.price_accounts();
         let follower = tokio::spawn(follow(
             websocket.unwrap_or_else(|| self.connection.websocket_url()),
             self.connection.settings().commitment,
             Watched {
-                accounts: self.price_accounts(),
+                accounts: self.followed.clone(),
             },
             sender,
         ));
+        (follower, events)
+    }
+
+    async fn until_stopped(&mut self, shutdown: impl Future<Output = ()>) {
+        let (mut follower, mut events) = self.follow();
         let (healing, mut snapshots) = mpsc::channel(1);
         let watching = &self.config.watching;
         let mut look = ticks(Duration::from_millis(watching.interval_ms));
@@ -273,7 +292,13 @@ impl Keeper {
                 Some(snapshot) = snapshots.recv() => self.heal(snapshot),
                 _ = look.tick() => self.look_if_due(),
                 _ = snapshot.tick() => self.take_snapshot(&healing),
-                _ = routine.tick() => self.routine().await,
+                _ = routine.tick() => {
+                    self.routine(&healing);
+                    if self.followed != self.price_accounts() {
+                        follower.abort();
+                        (follower, events) = self.follow();
+                    }
+                }
                 _ = feed.tick() => self.feed(),
                 () = &mut shutdown => break,
             }
@@ -302,15 +327,16 @@ impl Keeper {
             self.drain().await;
             let snapshot = snapshot(&self.connection, &self.price_accounts()).await?;
             self.heal(Ok(snapshot));
-            if self.look() == 0 {
-                break;
-            }
+            let count = self.look();
             tokio::select! {
                 () = self.drain() => {}
                 () = &mut shutdown => break,
             }
+            // A rehearsal changes nothing, so that the next round would be the same.
+            if count == 0 || self.options.dry_run {
+                break;
+            }
         }
-        self.routine().await;
         Ok(())
     }
 
@@ -318,6 +344,8 @@ impl Keeper {
         match event {
             Event::Connected => {
                 tracing::info!("the stream is connected");
+                self.streamed_from = self.time.slot;
+                self.snapshot_is_due = true;
                 self.take_snapshot(healing);
             }
             Event::Lost(reason) => {
@@ -335,8 +363,13 @@ impl Keeper {
     }
 
     fn see_price(&mut self, owner: &Pubkey, update: &Update) {
+        let known = self.prices.get(&update.key);
+        if known.is_some_and(|(slot, _)| *slot > update.slot) {
+            return;
+        }
         if let Some(point) = PricePoint::read(&update.key, owner, &update.data) {
-            self.is_dirty |= self.prices.insert(update.key, point) != Some(point);
+            let before = self.prices.insert(update.key, (update.slot, point));
+            self.is_dirty |= before.is_none_or(|(_, before)| before != point);
         }
     }
 
@@ -347,11 +380,12 @@ impl Keeper {
     }
 
     /// Reads everything anew, in the background.
-    fn take_snapshot(&self, healing: &mpsc::Sender<Result<Snapshot, ClientError>>) {
+    fn take_snapshot(&mut self, healing: &mpsc::Sender<Result<Snapshot, ClientError>>) {
         // One at a time: while the last one is not taken in there is no room for another.
         let Ok(permit) = healing.clone().try_reserve_owned() else {
             return;
         };
+        self.snapshot_is_due = false;
         let (connection, keys) = (self.connection.clone(), self.price_accounts());
         tokio::spawn(async move {
             permit.send(snapshot(&connection, &keys).await);
@@ -363,17 +397,19 @@ impl Keeper {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 tracing::warn!(%error, "a snapshot failed");
+                self.snapshot_is_due = true;
                 return;
             }
         };
         counter!(names::SNAPSHOTS).increment(1);
+        // A node that is behind, or one that was asked before the stream stood, leaves a gap.
+        self.snapshot_is_due |= snapshot.slot < self.streamed_from;
         self.mirror.apply_snapshot(snapshot.slot, &snapshot.program);
         for (owner, update) in &snapshot.prices {
             self.see_price(owner, update);
         }
         self.see_time(snapshot.time);
         self.is_dirty = true;
-        self.vitals.lock().heard_at = Instant::now();
     }
 
     /// Looks when something has changed; and from time to time when nothing has, since time passes.
@@ -388,7 +424,7 @@ impl Keeper {
     fn look(&mut self) -> usize {
         self.is_dirty = false;
         self.looked_at = Instant::now();
-        let prices: Vec<PricePoint> = self.prices.values().copied().collect();
+        let prices: Vec<PricePoint> = self.prices.values().map(|(_, point)| *point).collect();
         let situation = Situation {
             mirror: &self.mirror,
             now: self.time.unix,
@@ -396,6 +432,7 @@ impl Keeper {
             identity: &self.identity,
             policy: &self.config.policy,
             prices: &prices,
+            rehearsal: self.options.dry_run,
         };
         let Plan { jobs, scan } = plan(&situation, &mut self.memory);
         self.own = scan.own;
@@ -476,7 +513,9 @@ impl Keeper {
                 let verdict = self.memory.refused(&job.key, &refusal, self.time.unix);
                 (verdict, refusal.name())
             }
-            Err(error @ (ClientError::Expired(_) | ClientError::Rpc(_))) => {
+            Err(
+                error @ (ClientError::Expired(_) | ClientError::Unknown(_) | ClientError::Rpc(_)),
+            ) => {
                 self.memory.failed(&job.key, Verdict::Lost, self.time.unix);
                 (Verdict::Lost, error.to_string())
             }
@@ -562,17 +601,13 @@ impl Keeper {
     }
 
     /// Vitals, figures of the exchange and alerts.
-    async fn routine(&mut self) {
+    fn routine(&mut self, healing: &mpsc::Sender<Result<Snapshot, ClientError>>) {
         let now = self.time.unix;
         gauge!(names::SLOT).set(self.time.slot as f64);
-        if let Ok(lamports) = self
-            .connection
-            .rpc()
-            .get_balance(&self.signer.pubkey())
-            .await
-        {
-            self.lamports = Some(lamports);
-            gauge!(names::LAMPORTS).set(lamports as f64);
+        metrics::upkeep();
+        self.ask_for_lamports();
+        if self.snapshot_is_due {
+            self.take_snapshot(healing);
         }
         let silent = !self.vitals.lock().is_well();
         if silent && self.summary.rounds > 0 && !self.options.once {
@@ -580,20 +615,27 @@ impl Keeper {
             self.alerter.raise(Kind::Silent, "", text, now);
         }
         let alerts = self.config.alerts.clone();
-        if self
-            .lamports
-            .is_some_and(|lamports| lamports < alerts.lamports_min)
-        {
-            let text = format!(
-                "{} has {} lamports left",
-                self.identity.signer,
-                self.lamports.unwrap_or_default()
-            );
+        let lamports = self.lamports.load(Ordering::Relaxed);
+        if lamports < alerts.lamports_min {
+            let text = format!("{} has {lamports} lamports left", self.identity.signer);
             self.alerter.raise(Kind::Lamports, "", &text, now);
         }
         self.check_prices(now);
         self.check_insurance(alerts.insurance_min, now);
         self.check_own(now);
+    }
+
+    /// In the background: a node that does not answer must not keep the keeper from looking.
+    fn ask_for_lamports(&self) {
+        let (connection, key) = (self.connection.clone(), self.signer.pubkey());
+        let lamports = self.lamports.clone();
+        tokio::spawn(async move {
+            let asked = connection.rpc().get_balance(&key);
+            if let Ok(Ok(found)) = tokio::time::timeout(ROUTINE, asked).await {
+                lamports.store(found, Ordering::Relaxed);
+                gauge!(names::LAMPORTS).set(found as f64);
+            }
+        });
     }
 
     fn check_prices(&mut self, now: i64) {

@@ -43,6 +43,8 @@ pub enum ClientError {
     Refused(Box<Refusal>),
     /// A transaction was not included before its blockhash lapsed. It will not be any more.
     Expired(Signature),
+    /// A transaction was sent, and then the node did not answer any more: it may be in. Look its signature up before sending it again.
+    Unknown(Signature),
     /// An account is not there, or is another than it should be.
     Account {
         /// Which.
@@ -69,11 +71,21 @@ impl ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rpc(error) => write!(formatter, "the RPC node: {error}"),
+            Self::Rpc(error) => {
+                write!(
+                    formatter,
+                    "the RPC node: {}",
+                    without_paths(&error.to_string())
+                )
+            }
             Self::Refused(refusal) => write!(formatter, "refused: {refusal}"),
             Self::Expired(signature) => write!(
                 formatter,
                 "the transaction was not included in time: {signature}"
+            ),
+            Self::Unknown(signature) => write!(
+                formatter,
+                "the transaction was sent, but the node does not say what became of it: {signature}"
             ),
             Self::Account { key, problem } => write!(formatter, "account {key} {problem}"),
             Self::Message(problem) => write!(formatter, "the transaction: {problem}"),
@@ -88,6 +100,28 @@ impl From<RpcError> for ClientError {
     fn from(error: RpcError) -> Self {
         Self::Rpc(Box::new(error))
     }
+}
+
+/// A text without what follows the host in its web addresses: that may be a key.
+fn without_paths(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let host = after.find(|letter: char| !is_of_host(letter));
+        let (host, after) = after.split_at(host.unwrap_or(after.len()));
+        // Names and passwords stand before an @.
+        let host = host.rsplit('@').next().unwrap_or(host);
+        let path = after.find(|letter: char| letter.is_whitespace() || "()\"'<>,".contains(letter));
+        shown.push_str(before);
+        shown.push_str("://");
+        shown.push_str(host);
+        rest = &after[path.unwrap_or(after.len())..];
+    }
+    shown + rest
+}
+
+fn is_of_host(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "@:.-_[]".contains(letter)
 }
 
 /// The cluster's time.
@@ -342,6 +376,16 @@ fn websocket_url(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_keep_keys_in_addresses_to_themselves() {
+        let text = "error sending request for url (https://me:pass@node.example:443/v1/SECRET?k=SECRET): timed out";
+        assert_eq!(
+            without_paths(text),
+            "error sending request for url (https://node.example:443): timed out"
+        );
+        assert_eq!(without_paths("no address"), "no address");
+    }
 
     #[test]
     fn websockets_are_where_nodes_serve_them() {

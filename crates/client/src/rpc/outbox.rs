@@ -1,6 +1,6 @@
 //! Many transactions at once: simulated, signed, sent and watched together.
 
-use super::send::{COMPUTE_FLOOR, COMPUTE_MARGIN, COMPUTE_UNITS_MAX, RESEND, refused};
+use super::send::{COMPUTE_FLOOR, COMPUTE_MARGIN, COMPUTE_UNITS_MAX, RESEND, is_answer, refused};
 use super::{ClientError, Connection, Sent};
 use anchor_lang::solana_program::instruction::Instruction;
 use solana_hash::Hash;
@@ -155,10 +155,16 @@ impl<T> Shared<T> {
         let transaction =
             self.connection
                 .signed(instructions, &[&*self.signer], limit, price, blockhash)?;
-        self.connection
+        let sent = self
+            .connection
             .rpc
             .send_transaction_with_config(&transaction, unchecked())
-            .await?;
+            .await;
+        match sent {
+            // The node has not taken it. After any other error it may be on its way, and is watched.
+            Err(error) if is_answer(&error) => return Err(error.into()),
+            _ => {}
+        }
         Ok((transaction, last_height, simulated.compute_units))
     }
 
@@ -193,6 +199,7 @@ async fn track<T: Send>(
             next = tracking.recv() => match next {
                 Some(tracked) => {
                     on_their_way.insert(tracked.transaction.signatures[0], tracked);
+                    continue;
                 }
                 // The outbox is gone; what it sent is watched to its end.
                 None if on_their_way.is_empty() => return,
@@ -212,35 +219,27 @@ async fn poll_once<T>(
     on_their_way: &mut HashMap<Signature, Tracked<T>>,
     outcomes: &mpsc::UnboundedSender<Outcome<T>>,
 ) {
-    // Read before the statuses: what is not in then, and lapsed at this height, will not be in any more.
-    let height = connection
-        .rpc
-        .get_block_height_with_commitment(connection.commitment())
-        .await;
     let signatures: Vec<Signature> = on_their_way.keys().copied().collect();
     for chunk in signatures.chunks(STATUSES_PER_REQUEST) {
-        let Ok(response) = connection.rpc.get_signature_statuses(chunk).await else {
+        let Ok(statuses) = connection.statuses(chunk).await else {
             // The next time will tell.
             continue;
         };
-        for (signature, status) in chunk.iter().zip(response.value) {
-            let status = status
-                .filter(|status| status.satisfies_commitment(connection.commitment()))
-                .map(|status| (status.slot, status.status));
-            let lapsed = height.as_ref().is_ok_and(|height| {
-                on_their_way
-                    .get(signature)
-                    .is_some_and(|tracked| *height > tracked.last_height)
-            });
-            let ended = match status {
+        for (index, signature) in chunk.iter().enumerate() {
+            let Some(tracked) = on_their_way.get_mut(signature) else {
+                continue;
+            };
+            let ended = match statuses.of(index) {
                 Some((slot, Ok(()))) => Ok(slot),
                 Some((_, Err(error))) => {
                     let logs = connection.logs(signature).await.unwrap_or_default();
                     Err(refused(error, logs))
                 }
-                None if lapsed => Err(ClientError::Expired(*signature)),
+                None if statuses.are_past(tracked.last_height) => {
+                    connection.expired(*signature).await
+                }
                 None => {
-                    resend(connection, on_their_way.get_mut(signature)).await;
+                    resend(connection, tracked);
                     continue;
                 }
             };
@@ -261,16 +260,20 @@ async fn poll_once<T>(
     }
 }
 
-async fn resend<T>(connection: &Connection, tracked: Option<&mut Tracked<T>>) {
-    let Some(tracked) = tracked.filter(|tracked| tracked.sent_at.elapsed() >= RESEND) else {
+/// Sends one again that has not been seen for a while, without waiting for the node.
+fn resend<T>(connection: &Connection, tracked: &mut Tracked<T>) {
+    if tracked.sent_at.elapsed() < RESEND {
         return;
-    };
+    }
     tracked.sent_at = Instant::now();
-    // It was sent before; whether this one arrives is seen by its status.
-    let _ = connection
-        .rpc
-        .send_transaction_with_config(&tracked.transaction, unchecked())
-        .await;
+    let (connection, transaction) = (connection.clone(), tracked.transaction.clone());
+    tokio::spawn(async move {
+        let again = connection
+            .rpc
+            .send_transaction_with_config(&transaction, unchecked());
+        // It was sent before; whether this one arrives is seen by its status.
+        let _ = tokio::time::timeout(RESEND, again).await;
+    });
 }
 
 /// It was simulated, and is sent again here and not by the node.

@@ -10,10 +10,12 @@ use solana_commitment_config::{CommitmentConfig, CommitmentLevel};
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_message::{VersionedMessage, v0};
+use solana_rpc_client_api::client_error::{Error as RpcError, ErrorKind};
 use solana_rpc_client_api::config::{RpcSimulateTransactionConfig, RpcTransactionConfig};
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
+use solana_transaction_error::TransactionError;
 use solana_transaction_status_client_types::UiTransactionEncoding;
 use solana_transaction_status_client_types::option_serializer::OptionSerializer;
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ pub(super) const COMPUTE_FLOOR: u32 = 1_000;
 const POLL: Duration = Duration::from_millis(300);
 /// How often a transaction that is not in yet is sent again.
 pub(super) const RESEND: Duration = Duration::from_secs(2);
+/// When a node has not answered for so long, what became of a transaction is left open.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
 /// Bytes that a transaction may have.
 const TRANSACTION_BYTES_MAX: usize = 1_232;
 
@@ -96,7 +100,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the program's reason, from the simulation (then nothing was sent) or from the block;
-    /// [`ClientError::Expired`]; [`ClientError::Rpc`]; [`ClientError::Message`].
+    /// [`ClientError::Expired`]; [`ClientError::Unknown`]; [`ClientError::Rpc`] (nothing was sent); [`ClientError::Message`].
     pub async fn send(
         &self,
         instructions: &[Instruction],
@@ -279,42 +283,101 @@ impl Connection {
     ) -> Result<u64, ClientError> {
         let signature = transaction.signatures[0];
         let mut sent_at: Option<Instant> = None;
+        let mut heard_at = Instant::now();
         loop {
             if sent_at.is_none_or(|at| at.elapsed() >= RESEND) {
-                let result = self
+                let sent = self
                     .rpc
                     .send_transaction_with_config(transaction, unchecked())
                     .await;
-                // One that has been sent may be in; what cannot be sent again is asked for all the same.
-                if let (Err(error), None) = (result, sent_at) {
+                if let (Err(error), None) = (sent, sent_at)
+                    && is_answer(&error)
+                {
                     return Err(error.into());
                 }
                 sent_at = Some(Instant::now());
             }
             tokio::time::sleep(POLL).await;
-            let height = self
-                .rpc
-                .get_block_height_with_commitment(self.commitment())
-                .await;
-            let statuses = self.rpc.get_signature_statuses(&[signature]).await;
-            if let Ok(response) = &statuses
-                && let Some(Some(status)) = response.value.first()
-                && status.satisfies_commitment(self.commitment())
-            {
-                return match status.status.clone() {
-                    Ok(()) => Ok(status.slot),
-                    Err(error) => {
+            if let Ok(statuses) = self.statuses(&[signature]).await {
+                heard_at = Instant::now();
+                match statuses.of(0) {
+                    Some((slot, Ok(()))) => return Ok(slot),
+                    Some((_, Err(error))) => {
                         let logs = self.logs(&signature).await.unwrap_or_default();
-                        Err(refused(error, logs))
+                        return Err(refused(error, logs));
                     }
-                };
+                    None if statuses.are_past(last_height) => return self.expired(signature).await,
+                    None => {}
+                }
             }
-            // The height was read before the status: what is not in then will not be.
-            if statuses.is_ok() && height.is_ok_and(|height| height > last_height) {
-                return Err(ClientError::Expired(signature));
+            if heard_at.elapsed() > SILENCE_MAX {
+                return Err(ClientError::Unknown(signature));
             }
         }
     }
+
+    /// What became of transactions, with the height at which that was so.
+    pub(super) async fn statuses(&self, signatures: &[Signature]) -> Result<Statuses, ClientError> {
+        // The height before the statuses, and only if the node that tells them is not behind: what is not in then, and has lapsed at this height, will
+        // not be in any more.
+        let epoch = self
+            .rpc
+            .get_epoch_info_with_commitment(self.commitment())
+            .await?;
+        let response = self.rpc.get_signature_statuses(signatures).await?;
+        let ended = response.value.into_iter().map(|status| {
+            let ended = status.filter(|status| status.satisfies_commitment(self.commitment()));
+            ended.map(|status| (status.slot, status.status))
+        });
+        Ok(Statuses {
+            ended: ended.collect(),
+            height: (response.context.slot >= epoch.absolute_slot).then_some(epoch.block_height),
+        })
+    }
+
+    /// A transaction that has lapsed and is not known: the node's history has the last word. Gives the slot when it is in after all.
+    pub(super) async fn expired(&self, signature: Signature) -> Result<u64, ClientError> {
+        let found = self
+            .rpc
+            .get_signature_statuses_with_history(&[signature])
+            .await;
+        match found {
+            Ok(response) => match response.value.into_iter().next().flatten() {
+                Some(status) => match status.status {
+                    Ok(()) => Ok(status.slot),
+                    Err(error) => Err(refused(error, Vec::new())),
+                },
+                None => Err(ClientError::Expired(signature)),
+            },
+            // Nodes without a history cannot tell.
+            Err(_) => Err(ClientError::Expired(signature)),
+        }
+    }
+}
+
+/// How transactions stand.
+pub(super) struct Statuses {
+    ended: Vec<Option<(u64, Result<(), TransactionError>)>>,
+    /// The block height when they stood so, if that is certain.
+    height: Option<u64>,
+}
+
+impl Statuses {
+    /// Slot and result of one, by the sequence of the question, once it has the commitment.
+    pub(super) fn of(&self, index: usize) -> Option<(u64, Result<(), TransactionError>)> {
+        self.ended.get(index).cloned().flatten()
+    }
+
+    /// Whether what was to be in by a height would be in.
+    pub(super) fn are_past(&self, last_height: u64) -> bool {
+        self.height.is_some_and(|height| height > last_height)
+    }
+}
+
+/// Whether the node itself has refused to take a transaction. Every other error leaves open whether it was passed on.
+pub(super) fn is_answer(error: &RpcError) -> bool {
+    use solana_rpc_client_api::request::RpcError::RpcResponseError;
+    matches!(error.kind(), ErrorKind::RpcError(RpcResponseError { .. }))
 }
 
 fn payer(signers: &[&dyn Signer]) -> Result<Pubkey, ClientError> {
@@ -329,7 +392,7 @@ pub(super) fn refused(
     logs: Vec<String>,
 ) -> ClientError {
     // Two budget instructions stand before the caller's.
-    use solana_transaction_error::TransactionError::InstructionError;
+    use TransactionError::InstructionError;
     let error = match error {
         InstructionError(index, reason) => {
             InstructionError(index.saturating_sub(BUDGET_INSTRUCTIONS), reason)

@@ -10,8 +10,9 @@ use solana_account_decoder_client_types::UiAccountEncoding;
 use solana_commitment_config::{CommitmentConfig, CommitmentLevel};
 use solana_pubsub_client::nonblocking::pubsub_client::PubsubClient;
 use solana_rpc_client_api::config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
+use std::future::Future;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 /// How long a connection may be silent: the clock alone changes with every slot.
@@ -56,16 +57,18 @@ pub async fn follow(
 ) {
     let mut pause = PAUSE_FIRST;
     loop {
+        let began = Instant::now();
         let lost = match connection(&websocket_url, commitment, &watched, &events).await {
             Ok(Ended::NobodyListens) => return,
-            Ok(Ended::Broken) => {
-                pause = PAUSE_FIRST;
-                "the connection ended".to_owned()
-            }
+            Ok(Ended::Broken) => "the connection ended".to_owned(),
             Err(error) => error.to_string(),
         };
         if events.send(Event::Lost(lost)).await.is_err() {
             return;
+        }
+        // One that accepts and ends at once is not asked several times a second.
+        if began.elapsed() > SILENCE_MAX {
+            pause = PAUSE_FIRST;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
@@ -84,10 +87,7 @@ async fn connection(
     watched: &Watched,
     events: &Sender<Event>,
 ) -> Result<Ended, ClientError> {
-    let failed = |error: &dyn std::fmt::Display| ClientError::Websocket(error.to_string());
-    let client = PubsubClient::new(url)
-        .await
-        .map_err(|error| failed(&error))?;
+    let client = in_time(PubsubClient::new(url)).await?;
     let config = RpcAccountInfoConfig {
         encoding: Some(UiAccountEncoding::Base64),
         commitment: Some(CommitmentConfig { commitment }),
@@ -98,10 +98,8 @@ async fn connection(
         account_config: config.clone(),
         ..RpcProgramAccountsConfig::default()
     };
-    let (program, _) = client
-        .program_subscribe(&ballast::ID, Some(program_config))
-        .await
-        .map_err(|error| failed(&error))?;
+    let (program, _) =
+        in_time(client.program_subscribe(&ballast::ID, Some(program_config))).await?;
     streams.push(
         program
             .map(|response| {
@@ -117,10 +115,7 @@ async fn connection(
             .boxed(),
     );
     for key in watched.accounts.iter().chain([&clock::ID]) {
-        let (account, _) = client
-            .account_subscribe(key, Some(config.clone()))
-            .await
-            .map_err(|error| failed(&error))?;
+        let (account, _) = in_time(client.account_subscribe(key, Some(config.clone()))).await?;
         let key = *key;
         streams.push(
             account
@@ -158,5 +153,15 @@ async fn connection(
                 )));
             }
         }
+    }
+}
+
+/// What a node that accepts and never answers must not hold up.
+async fn in_time<T, E: std::fmt::Display>(
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, ClientError> {
+    match tokio::time::timeout(SILENCE_MAX, step).await {
+        Ok(result) => result.map_err(|error| ClientError::Websocket(error.to_string())),
+        Err(_) => Err(ClientError::Websocket("no answer".into())),
     }
 }
