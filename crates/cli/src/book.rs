@@ -1,9 +1,12 @@
 //! The book of a market, put together from the orders that rest in margin accounts.
 
+use std::collections::HashMap;
+
 use anchor_lang::prelude::Pubkey;
 use ballast_client::Mirror;
-use ballast_state::health::View;
-use ballast_state::{MarginAccount, MarketTerms, Order, Side};
+use ballast_risk::numbers::{mul_q32_ceil, value_ceil};
+use ballast_state::health::{Purpose, Report, View};
+use ballast_state::{MarginAccount, MarketTerms, Order, Position, Side, StateError};
 
 /// An order that may trade now.
 #[derive(Clone, Copy, Debug)]
@@ -68,35 +71,167 @@ fn fillable(account: &MarginAccount, order: &Order) -> u64 {
     order.lots.min(reducible)
 }
 
-/// The makers that an order of `owner` at a limit would trade with, the best first, until its lots are used up.
+/// What makers are sought for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Whose order it is: nobody trades with himself.
+    pub owner: Pubkey,
+    /// Its side.
+    pub side: Side,
+    /// Its worst price.
+    pub limit: u64,
+    /// Its lots.
+    pub lots: u64,
+    /// Most makers.
+    pub most: usize,
+}
+
+/// The makers that an order would trade with, the best first, until its lots are used up. `fills` says whether a maker can trade so many lots,
+/// those before him having traded; who cannot is left out, as the program passes over him.
 pub fn makers(
     resting: &[Resting],
-    owner: &Pubkey,
-    taker: Side,
-    limit: u64,
-    lots: u64,
+    wanted: &Wanted,
+    mut fills: impl FnMut(&Resting, u64) -> bool,
 ) -> Vec<Resting> {
-    let mut missing = lots;
+    let mut missing = wanted.lots;
+    let mut found = Vec::new();
     let crossing = resting.iter().filter(|resting| {
-        let crosses = match taker {
-            Side::Bid => resting.order.price <= limit,
-            Side::Ask => resting.order.price >= limit,
+        let crosses = match wanted.side {
+            Side::Bid => resting.order.price <= wanted.limit,
+            Side::Ask => resting.order.price >= wanted.limit,
         };
-        crosses && resting.owner != *owner
+        crosses && resting.owner != wanted.owner
     });
-    crossing
-        .take_while(|resting| {
-            let wanted = missing > 0;
-            missing = missing.saturating_sub(resting.lots);
-            wanted
-        })
-        .copied()
-        .collect()
+    for resting in crossing {
+        if missing == 0 || found.len() == wanted.most {
+            break;
+        }
+        let lots = resting.lots.min(missing);
+        if fills(resting, lots) {
+            missing -= lots;
+            found.push(*resting);
+        }
+    }
+    found
+}
+
+/// Makers' accounts while their orders are filled one after the other, on copies.
+pub struct Makers<'a> {
+    view: View<'a>,
+    terms: MarketTerms,
+    accounts: &'a HashMap<Pubkey, Box<MarginAccount>>,
+    changed: HashMap<Pubkey, Box<MarginAccount>>,
+    report: Box<Report>,
+}
+
+impl<'a> Makers<'a> {
+    /// Of one market.
+    pub fn new(
+        view: View<'a>,
+        terms: &MarketTerms,
+        accounts: &'a HashMap<Pubkey, Box<MarginAccount>>,
+    ) -> Self {
+        Self {
+            view,
+            terms: *terms,
+            accounts,
+            changed: HashMap::new(),
+            report: Report::boxed(),
+        }
+    }
+
+    /// Fills so many lots of an order. False, and nothing changed, when the maker could not afford that or has nothing to reduce any more.
+    pub fn fill(&mut self, resting: &Resting, lots: u64) -> bool {
+        let key = &resting.account;
+        let known = self.changed.get(key).or_else(|| self.accounts.get(key));
+        let Some(before) = known.map(|account| account.boxed_copy()) else {
+            return false;
+        };
+        let lots = fillable(&before, &resting.order).min(lots);
+        let filled = self.filled(&before, &resting.order, lots);
+        let Some(after) = filled.ok().filter(|_| lots > 0) else {
+            return false;
+        };
+        let stands = self.stands(&before, &after);
+        if stands {
+            self.changed.insert(*key, after);
+        }
+        stands
+    }
+
+    /// A maker's account after a fill, his fee paid.
+    fn filled(
+        &self,
+        before: &MarginAccount,
+        order: &Order,
+        lots: u64,
+    ) -> Result<Box<MarginAccount>, StateError> {
+        let lots = i64::try_from(lots).map_err(|_| StateError::Overflow)?;
+        let price = i64::try_from(order.price).map_err(|_| StateError::Overflow)?;
+        let value = lots.checked_mul(price).ok_or(StateError::Overflow)?;
+        let (lots, quote) = match order.side() {
+            Side::Bid => (lots, -value),
+            Side::Ask => (-lots, value),
+        };
+        let quote = quote.checked_sub(self.fee(lots.unsigned_abs(), value)?);
+        let mut after = before.boxed_copy();
+        let position = after.position_mut(&self.terms)?;
+        self.view.settle_funding(position)?;
+        position.change(lots, quote.ok_or(StateError::Overflow)?)?;
+        Ok(after)
+    }
+
+    fn fee(&self, lots: u64, value: i64) -> Result<i64, StateError> {
+        let terms = &self.terms;
+        let rates = &self.view.exchange.fees[terms.kind()? as usize];
+        if !terms.is_option() {
+            return Ok(mul_q32_ceil(value, rates.maker_q32)?);
+        }
+        let notional = value_ceil(lots, self.view.last_mark(terms.underlying)?)?;
+        let cap = mul_q32_ceil(value, rates.premium_cap_q32)?;
+        Ok(mul_q32_ceil(notional, rates.maker_q32)?.min(cap))
+    }
+
+    /// Whether the program would let a maker's account become so: above its initial margin, or with a smaller position and no more risk than
+    /// before. Prices that are stale here are refreshed before an order, so they count as they are.
+    fn stands(&mut self, before: &MarginAccount, after: &MarginAccount) -> bool {
+        let (view, report) = (self.view, &mut self.report);
+        let lots = |account: &MarginAccount| account.position(&self.terms).map_or(0, held);
+        let reduced = has_reduced(lots(before), lots(after));
+        let underlying = self.terms.underlying;
+        if !reduced && self.terms.is_option() && view.surface_is_stale(underlying).unwrap_or(true) {
+            return false;
+        }
+        let assessed = match view.assess(after, Purpose::AddRisk, report) {
+            Err(StateError::StalePrice) => view.assess(after, Purpose::ReduceRisk, report),
+            assessed => assessed,
+        };
+        if assessed.is_ok() && report.health_initial() >= 0 {
+            return true;
+        }
+        if !reduced || view.assess(before, Purpose::ReduceRisk, report).is_err() {
+            return false;
+        }
+        let mark = report.risk_mark();
+        view.assess(after, Purpose::ReduceRisk, report).is_ok()
+            && report.risk_mark().is_no_riskier_than(&mark)
+    }
+}
+
+fn held(position: &Position) -> i64 {
+    position.base_lots
+}
+
+/// Whether a position has become smaller on the same side.
+fn has_reduced(before: i64, after: i64) -> bool {
+    after.unsigned_abs() < before.unsigned_abs() && (after == 0 || (after > 0) == (before > 0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::risk::portfolio::Portfolio;
+    use serde_json::json;
 
     fn resting(byte: u8, price: u64, lots: u64) -> Resting {
         Resting {
@@ -119,16 +254,87 @@ mod tests {
             resting(3, 102, 5),
             resting(4, 103, 5),
         ];
-        let prices = |owner, limit, lots| -> Vec<u64> {
-            let owner = Pubkey::new_from_array([owner; 32]);
-            let found = makers(&book, &owner, Side::Bid, limit, lots);
+        let prices = |owner, limit, lots, most, cannot: &[u64]| -> Vec<u64> {
+            let wanted = Wanted {
+                owner: Pubkey::new_from_array([owner; 32]),
+                side: Side::Bid,
+                limit,
+                lots,
+                most,
+            };
+            let found = makers(&book, &wanted, |maker, _| {
+                !cannot.contains(&maker.order.price)
+            });
             found.iter().map(|maker| maker.order.price).collect()
         };
-        assert_eq!(prices(9, 102, 100), [100, 101, 102]);
-        assert_eq!(prices(9, 110, 6), [100, 101]);
-        assert_eq!(prices(9, 110, 5), [100]);
+        assert_eq!(prices(9, 102, 100, 16, &[]), [100, 101, 102]);
+        assert_eq!(prices(9, 110, 6, 16, &[]), [100, 101]);
+        assert_eq!(prices(9, 110, 5, 16, &[]), [100]);
         // Nobody trades with himself.
-        assert_eq!(prices(1, 110, 6), [101, 102]);
-        assert!(prices(9, 99, 5).is_empty());
+        assert_eq!(prices(1, 110, 6, 16, &[]), [101, 102]);
+        assert!(prices(9, 99, 5, 16, &[]).is_empty());
+        // Who cannot trade takes nobody's place.
+        assert_eq!(prices(9, 110, 6, 2, &[100, 102]), [101, 103]);
+        assert_eq!(prices(9, 110, 100, 2, &[]), [100, 101]);
+    }
+
+    /// SOL at 250 USD in lots of 0.01 with an initial margin of 12.5%, and an account with so many USD and SOL.
+    fn portfolio(cash: u32, sol: u32, age_s: u32) -> Portfolio {
+        let (price, range) = (250, 0.1);
+        let quote = -i64::from(price * sol);
+        let long = json!([{"kind": "perpetual", "underlying": "SOL", "size": sol, "quote": quote}]);
+        let positions = if sol == 0 { json!([]) } else { long };
+        let file = json!({
+            "parameters": {"initial_factor": 1.25, "max_offset": 0.6, "depeg_multiplier": 5, "buffer": 0.5},
+            "underlyings": [{
+                "name": "SOL", "price": price, "price_age_s": age_s, "decimals": 9, "lot": 0.01, "volatility": 0, "unsettled_profit_cap": 0,
+                "range": {"volatility_multiplier": 0, "minimum": range, "maximum": 0.4},
+            }],
+            "balances": {"USDC": cash},
+            "positions": positions,
+        });
+        Portfolio::parse(&file.to_string()).unwrap()
+    }
+
+    /// What becomes of asks of one account, filled one after the other.
+    fn filled(of: &Portfolio, reduce_only: bool, lots: &[u64]) -> Vec<bool> {
+        let terms = MarketTerms::perpetual(0);
+        let ask = resting(1, 2_500_000, 0);
+        let accounts = HashMap::from([(ask.account, of.account.boxed_copy())]);
+        let mut makers = Makers::new(of.view(), &terms, &accounts);
+        let fills = lots.iter().map(|lots| {
+            let order = Order {
+                terms,
+                side: Side::Ask as u8,
+                reduce_only: reduce_only.into(),
+                lots: *lots,
+                ..ask.order
+            };
+            let ask = Resting {
+                order,
+                lots: *lots,
+                ..ask
+            };
+            makers.fill(&ask, *lots)
+        });
+        fills.collect()
+    }
+
+    #[test]
+    fn makers_must_afford_their_fills() {
+        // 100 USD are the margin of 3.2 SOL, however the orders are cut.
+        let flat = portfolio(100, 0, 0);
+        assert_eq!(filled(&flat, false, &[321, 319, 2]), [false, true, false]);
+        assert_eq!(filled(&flat, true, &[1]), [false]);
+        // The transaction refreshes what is stale.
+        let stale = portfolio(100, 0, 600);
+        assert_eq!(filled(&stale, false, &[321, 319]), [false, true]);
+        // Below its margin an account may reduce, and no more than that.
+        let long = portfolio(100, 10, 0);
+        assert_eq!(
+            filled(&long, false, &[1_400, 600, 400]),
+            [false, true, true]
+        );
+        assert_eq!(filled(&long, true, &[1_400, 1]), [true, false]);
     }
 }

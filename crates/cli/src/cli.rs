@@ -1,14 +1,17 @@
 //! The command line as a whole.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+#[cfg(feature = "cluster")]
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 #[cfg(feature = "cluster")]
 use crate::context::{Context, Globals};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, without_paths};
 use crate::output::{Format, tell};
 use crate::risk::{self, Risk};
 #[cfg(feature = "cluster")]
@@ -92,7 +95,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
@@ -113,8 +116,12 @@ fn usage(error: &clap::Error) -> ExitCode {
         let reason = rendered.trim().trim_start_matches("error: ");
         return ExitCode::from(tell(&Failure::input(reason), Format::Json));
     }
+    let rendered = error.to_string();
     // Nobody is left to be told when this fails.
-    let _ = error.print();
+    let _ = match error.use_stderr() && rendered.contains("://") {
+        true => write!(io::stderr(), "{}", without_paths(&rendered)),
+        false => error.print(),
+    };
     if error.use_stderr() {
         ExitCode::from(Kind::Input as u8)
     } else {
@@ -123,6 +130,21 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 impl Arguments {
+    fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let arguments =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        #[cfg(feature = "cluster")]
+        let arguments = {
+            let source = matches.value_source("exchange_address");
+            let mut arguments = arguments;
+            arguments.globals.names_exchange = source == Some(ValueSource::CommandLine);
+            arguments
+        };
+        Ok(arguments)
+    }
+
     fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Risk(command) => Ok(risk::run(&command, self.output)),
@@ -172,6 +194,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn an_exchange_on_the_command_line_is_told_from_one_in_the_environment() {
+        let key = "7Np41oeYqPefeNQEHSv1UDhYrehxin3NStELsSKCT4K2";
+        let read = |words: &[&str]| {
+            let arguments = Arguments::read(words.iter().map(OsString::from)).unwrap();
+            arguments.globals.names_exchange
+        };
+        let run = ["ballast", "keeper", "run", "--config", "x"];
+        assert!(!read(&run));
+        assert!(read(&[&run[..], &["--exchange", key]].concat()));
+        assert!(read(&[&["ballast", "--exchange", key], &run[1..]].concat()));
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct Globals {
     /// Simulate transactions and say what they would do; send nothing.
     #[arg(long, global = true)]
     pub dry_run: bool,
+    /// Whether the exchange stands on the command line and not only in the environment.
+    #[arg(skip)]
+    pub names_exchange: bool,
 }
 
 /// A [`PriorityFee`] on the command line.
@@ -98,10 +101,11 @@ pub fn rpc_url(url_or_moniker: &str) -> Result<String, Failure> {
         "t" | "testnet" => "https://api.testnet.solana.com",
         "m" | "mainnet-beta" => "https://api.mainnet-beta.solana.com",
         url if url.starts_with("http://") || url.starts_with("https://") => url,
-        other => {
-            return Err(Failure::input(format!(
-                "--url: `{other}` is neither an address such as http://127.0.0.1:8899 nor one of localhost, devnet, testnet, mainnet-beta"
-            )));
+        // It is not repeated: there may be a key in it.
+        _ => {
+            return Err(Failure::input(
+                "--url is neither an address such as http://127.0.0.1:8899 nor one of localhost, devnet, testnet, mainnet-beta",
+            ));
         }
     };
     Ok(url.to_owned())

@@ -1,6 +1,10 @@
 //! `ballast order`: placing and taking back.
 
+use std::collections::HashSet;
+
+use anchor_lang::prelude::Pubkey;
 use ballast_client::args::{OrderArgs, OrderFilter, OrderType};
+use ballast_client::events::MakerSkipped;
 use ballast_client::instructions;
 use ballast_client::rpc::{ClientError, Session};
 use ballast_state::{MarketTerms, Side};
@@ -11,7 +15,7 @@ use solana_signer::Signer;
 
 use crate::account::{OrderFigures, orders, show_orders};
 use crate::amounts::{Decimal, Scale};
-use crate::book::{self, Resting};
+use crate::book::{self, Makers, Resting, Wanted};
 use crate::context::{Context, Receipts, Which, margin_account};
 use crate::exchange::duration;
 use crate::failure::Failure;
@@ -20,6 +24,8 @@ use crate::output::{Page, Show};
 
 /// Most orders of makers in one transaction, as the program has it.
 const MAKERS_MAX: usize = 16;
+/// How often makers whom the program passes over are replaced by the next best.
+const REPLACEMENTS_MAX: usize = 3;
 
 /// The commands.
 #[derive(Subcommand)]
@@ -247,13 +253,6 @@ async fn place(context: &Context, arguments: &Place) -> Result<(), Failure> {
             TypeName::Ioc => OrderType::ImmediateOrCancel,
         },
     };
-    let makers = if sweeps {
-        let view = session.mirror.view(session.time.unix);
-        let resting = book::side(&session.mirror, &view, &terms, arguments.side.opposite());
-        book::makers(&resting, &owner, arguments.side.side(), price, lots)
-    } else {
-        Vec::new()
-    };
     let action = format!(
         "{} {} {} at {}",
         arguments.side.name(),
@@ -261,42 +260,79 @@ async fn place(context: &Context, arguments: &Place) -> Result<(), Failure> {
         names::market(&session.mirror.exchange, &terms),
         arguments.price.amount(),
     );
-    if makers.is_empty() && arguments.kind != TypeName::Ioc {
+    let taker = Taker {
+        terms,
+        account,
+        owner,
+        side: arguments.side,
+        key: &key,
+        args,
+    };
+    let rests = arguments.kind != TypeName::Ioc;
+    if rests
+        && (!sweeps
+            || taker
+                .makers(&session, MAKERS_MAX, &HashSet::new())
+                .is_empty())
+    {
         let addresses = session.mirror.addresses;
-        let place = instructions::place_order(&addresses, &terms, &account, &key.pubkey(), args);
+        let signer = key.pubkey();
+        let place = instructions::place_order(&addresses, &terms, &account, &signer, taker.args);
         return context
             .execute(&mut session, action, &[place], &[&key])
             .await;
     }
-    let taker = Taker {
-        terms,
-        account,
-        key: &key,
-        args,
-    };
-    sweep(context, &mut session, action, &taker, makers).await
+    sweep(context, &mut session, action, &taker).await
 }
 
 struct Taker<'a> {
     terms: MarketTerms,
-    account: anchor_lang::prelude::Pubkey,
+    account: Pubkey,
+    owner: Pubkey,
+    side: SideName,
     key: &'a Keypair,
     args: OrderArgs,
 }
 
-/// Trades with as many of the makers as fit into a transaction, in bytes and in compute units.
+impl Taker<'_> {
+    /// Whom to trade with: the best who can afford it, without those that the program has passed over.
+    fn makers(
+        &self,
+        session: &Session,
+        most: usize,
+        passed: &HashSet<(Pubkey, u64)>,
+    ) -> Vec<Resting> {
+        let mirror = &session.mirror;
+        let view = mirror.view(session.time.unix);
+        let mut resting = book::side(mirror, &view, &self.terms, self.side.opposite());
+        resting.retain(|maker| !passed.contains(&(maker.account, maker.order.id)));
+        let wanted = Wanted {
+            owner: self.owner,
+            side: self.side.side(),
+            limit: self.args.price,
+            lots: self.args.lots,
+            most,
+        };
+        let mut makers = Makers::new(view, &self.terms, &mirror.accounts);
+        book::makers(&resting, &wanted, |maker, lots| makers.fill(maker, lots))
+    }
+}
+
+/// Trades with as many of the makers as fit into a transaction, in bytes and in compute units. Whom the program passes over in the simulation
+/// is replaced.
 async fn sweep(
     context: &Context,
     session: &mut Session,
     action: String,
     taker: &Taker<'_>,
-    mut makers: Vec<Resting>,
 ) -> Result<(), Failure> {
-    makers.truncate(MAKERS_MAX);
     let payer = context
         .fee_payer()?
         .map_or(taker.key.pubkey(), |payer| payer.pubkey());
+    let (mut most, mut replacements) = (MAKERS_MAX, 0);
+    let mut passed = HashSet::new();
     loop {
+        let makers = taker.makers(session, most, &passed);
         let named: Vec<_> = makers
             .iter()
             .map(|maker| (maker.account, maker.order.id))
@@ -310,19 +346,41 @@ async fn sweep(
             &named,
         );
         let prepared = session.prepared(&[place]).await?;
-        let fits = match session.connection.simulate(&prepared, &payer).await {
+        let simulated = session.connection.simulate(&prepared, &payer).await;
+        let fits = match &simulated {
             Err(ClientError::Message(_)) => false,
             Err(ClientError::Refused(refusal)) => !is_exhausted(&refusal.name()),
             _ => true,
         };
-        if fits || makers.len() <= 1 {
-            let receipt = context
-                .send_prepared(session, action, &prepared, &[taker.key])
-                .await?;
-            return context.print(&receipt);
+        if !fits && makers.len() > 1 {
+            most = makers.len() * 2 / 3;
+            continue;
         }
-        makers.truncate(makers.len() * 2 / 3);
+        let logs = match &simulated {
+            Ok(simulated) => &simulated.logs[..],
+            Err(ClientError::Refused(refusal)) => &refusal.logs[..],
+            Err(_) => &[],
+        };
+        let skipped = skipped(logs);
+        if replacements < REPLACEMENTS_MAX && named.iter().any(|maker| skipped.contains(maker)) {
+            passed.extend(skipped);
+            replacements += 1;
+            continue;
+        }
+        let receipt = context
+            .send_prepared(session, action, &prepared, &[taker.key])
+            .await?;
+        return context.print(&receipt);
     }
+}
+
+/// The orders that a sweep has passed over, by its log.
+fn skipped(logs: &[String]) -> Vec<(Pubkey, u64)> {
+    let events = ballast_client::events::decode_all(logs);
+    let skipped = events
+        .iter()
+        .filter_map(|event| event.parse::<MakerSkipped>());
+    skipped.map(|event| (event.maker, event.order_id)).collect()
 }
 
 fn is_exhausted(name: &str) -> bool {

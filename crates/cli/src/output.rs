@@ -103,7 +103,7 @@ pub fn tell(failure: &Failure, format: Format) -> u8 {
     }
     // Nobody is left to be told when this fails.
     let _ = match format {
-        Format::Table => writeln!(io::stderr(), "error: {}", failure.reason),
+        Format::Table => writeln!(io::stderr(), "error: {}", failure.message()),
         Format::Json => writeln!(io::stderr(), "{}", failure.json()),
     };
     failure.kind as u8

@@ -126,6 +126,35 @@ fn a_node_or_file_that_is_not_there_is_exit_code_1() {
 }
 
 #[test]
+fn keys_in_addresses_are_not_told() {
+    for (address, code) in [
+        ("http://me:SECRET@127.0.0.1:1/SECRET?api-key=SECRET", 1),
+        ("node.example/?api-key=SECRET", 2),
+        ("HTTP://node.example/SECRET", 2),
+    ] {
+        for more in [&["--exchange", KEY][..], &["--output", "json"]] {
+            let command = [&["exchange", "show", "--url", address], more].concat();
+            let (ended, _, error) = run(&command);
+            assert!(ended == code && !error.contains("SECRET"), "{error}");
+        }
+    }
+    let (code, _, error) = run(&["exchange", "show", "--exchange", "https://a/SECRET"]);
+    assert!(
+        code == 2 && error.contains("https://a") && !error.contains("SECRET"),
+        "{error}"
+    );
+    let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secret.toml");
+    fs::write(&config, "url = \"https://a/SECRET\" 1").unwrap();
+    fails(
+        &["keeper", "run", "--config", config.to_str().unwrap()],
+        2,
+        "secret.toml",
+    );
+    let (_, _, error) = run(&["keeper", "run", "--config", config.to_str().unwrap()]);
+    assert!(!error.contains("SECRET"), "{error}");
+}
+
+#[test]
 fn what_nobody_confirms_is_exit_code_5() {
     let command = [
         "account",
@@ -152,7 +181,7 @@ fn the_solana_clis_configuration_is_the_default() {
     let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("configured");
     let folder = home.join(".config/solana/cli");
     fs::create_dir_all(&folder).unwrap();
-    let config = "---\njson_rpc_url: http://127.0.0.1:2/there\nwebsocket_url: ''\nkeypair_path: /nowhere/id.json\n";
+    let config = "---\njson_rpc_url: http://127.0.0.1:2/SECRET\nwebsocket_url: ''\nkeypair_path: /nowhere/id.json\n";
     fs::write(folder.join("config.yml"), config).unwrap();
     let told = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_ballast"))
@@ -164,7 +193,11 @@ fn the_solana_clis_configuration_is_the_default() {
         String::from_utf8(output.stderr).unwrap()
     };
     let error = told(&["exchange", "show"]);
-    assert!(error.contains("http://127.0.0.1:2/there"), "{error}");
+    // The path of an address may be a key.
+    assert!(
+        error.contains("127.0.0.1:2") && !error.contains("SECRET"),
+        "{error}"
+    );
     let error = told(&["account", "list", "-u", NOWHERE]);
     assert!(error.contains("127.0.0.1:1"), "{error}");
     let config = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../migrations/localnet.toml");
