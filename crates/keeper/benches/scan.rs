@@ -176,6 +176,7 @@ fn scan(criterion: &mut Criterion) {
         identity: &identity,
         policy: &policy,
         prices: &[],
+        rehearsal: false,
     };
     let planned = plan(&situation, &mut Memory::default());
     println!("{:?}\n{} jobs", planned.scan, planned.jobs.len());

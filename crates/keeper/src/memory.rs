@@ -8,15 +8,21 @@ use ballast_client::Mirror;
 use ballast_client::errors::Refusal;
 use ballast_state::MarketTerms;
 use solana_transaction_error::TransactionError;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// For so many slots a transaction may still land: as long as its blockhash is good, and some.
 const FLIGHT_SLOTS: u64 = 160;
+/// For so many slots the keeper's own account waits for it to land.
+const OWN_SLOTS: u64 = 12;
 /// For so many slots after it has landed its effects may stay unseen before they are no longer waited for.
 const UNSEEN_SLOTS: u64 = 16;
 /// Failures are forgotten after so many seconds without another one.
 const FORGET_S: i64 = 7_200;
+/// What is urgent is tried again at the latest after so many seconds, spread by a quarter.
+const URGENT_S: u32 = 30;
+/// So many accounts are remembered in a pass of settling a market, at most.
+const SETTLED_MAXIMUM: usize = 1 << 17;
 
 /// What a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +74,11 @@ impl Verdict {
             | TransactionError::WouldExceedAccountDataBlockLimit
             | TransactionError::WouldExceedMaxVoteCostLimit
             | TransactionError::TooManyAccountLocks
-            | TransactionError::ClusterMaintenance => Self::Lost,
+            | TransactionError::ClusterMaintenance
+            // Who pays has run out of means: nothing is wrong with the job.
+            | TransactionError::AccountNotFound
+            | TransactionError::InsufficientFundsForFee
+            | TransactionError::InsufficientFundsForRent { .. } => Self::Lost,
             // It has landed before.
             TransactionError::AlreadyProcessed => Self::Race,
             // An account it names is gone: Anchor's codes for one that is empty or not the program's.
@@ -148,8 +158,37 @@ impl Verdict {
 /// How often in a row a job has failed, and until when it waits.
 #[derive(Clone, Copy, Debug)]
 struct Backoff {
-    failures: u32,
+    /// By verdict: races do not lengthen the wait after a failure.
+    failures: [u32; 5],
     not_before: i64,
+}
+
+/// One pass of settling an open market: nobody is settled twice in it, however prices move.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    /// Unix seconds.
+    pub started: i64,
+    /// Whether there was nothing left, or it has taken too long.
+    pub ended: bool,
+    /// Who has been settled.
+    pub settled: HashSet<Pubkey>,
+}
+
+impl Pass {
+    /// A pass that starts now.
+    pub fn new(now: i64) -> Self {
+        Self {
+            started: now,
+            ended: false,
+            settled: HashSet::new(),
+        }
+    }
+
+    /// Nothing more is settled before the next one.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.settled = HashSet::new();
+    }
 }
 
 /// A transaction that has been sent.
@@ -171,10 +210,10 @@ pub struct Memory {
     seed: u64,
     backoffs: HashMap<JobKey, Backoff>,
     flights: HashMap<JobKey, Flight>,
-    /// When there was nothing left to settle in a market, unix seconds.
-    pub(crate) settled_at: HashMap<MarketTerms, i64>,
-    /// Up to which account orders have been checked for pruning.
-    pub(crate) prune_cursor: Pubkey,
+    /// The last pass of settling every open market.
+    pub(crate) passes: HashMap<MarketTerms, Pass>,
+    /// Up to which account and order orders have been checked for pruning.
+    pub(crate) prune_cursor: (Pubkey, u64),
 }
 
 impl Memory {
@@ -202,6 +241,15 @@ impl Memory {
     /// It has landed in a slot: what it touches is free again once the mirror has seen that.
     pub fn succeeded(&mut self, key: &JobKey, slot: u64) {
         self.backoffs.remove(key);
+        if let JobKey::SettlePnl(account, terms) = key
+            && let Some(pass) = self.passes.get_mut(terms)
+            && !pass.ended
+        {
+            pass.settled.insert(*account);
+            if pass.settled.len() >= SETTLED_MAXIMUM {
+                pass.end();
+            }
+        }
         if let Some(flight) = self.flights.get_mut(key) {
             flight.landed = Some(slot);
             flight.until = flight.until.min(slot.saturating_add(UNSEEN_SLOTS));
@@ -218,8 +266,10 @@ impl Memory {
     /// It has not gone through, for a reason the sender knows: [`Verdict::Lost`] when its blockhash ran out.
     pub fn failed(&mut self, key: &JobKey, verdict: Verdict, now: i64) {
         self.flights.remove(key);
-        let failures = self.failures(key).saturating_add(1);
-        let not_before = now.saturating_add(self.delay_s(key, failures, verdict));
+        let mut failures = self.backoffs.get(key).map_or([0; 5], |one| one.failures);
+        let count = &mut failures[verdict as usize];
+        *count = count.saturating_add(1);
+        let not_before = now.saturating_add(self.delay_s(key, *count, verdict));
         let backoff = Backoff {
             failures,
             not_before,
@@ -229,7 +279,9 @@ impl Memory {
 
     /// Failures of a job in a row.
     pub fn failures(&self, key: &JobKey) -> u32 {
-        self.backoffs.get(key).map_or(0, |backoff| backoff.failures)
+        self.backoffs
+            .get(key)
+            .map_or(0, |backoff| backoff.failures.iter().sum())
     }
 
     /// Jobs in flight.
@@ -245,7 +297,10 @@ impl Memory {
 
     /// Doubles with every failure up to a cap, and is spread by a quarter either way.
     fn delay_s(&self, key: &JobKey, failures: u32, verdict: Verdict) -> i64 {
-        let (first, most) = verdict.delays_s();
+        let (first, mut most) = verdict.delays_s();
+        if is_urgent(key) {
+            most = most.min(URGENT_S);
+        }
         let doubled = u64::from(first) << failures.saturating_sub(1).min(16);
         let delay = doubled.min(u64::from(most));
         let mut hasher = DefaultHasher::new();
@@ -269,9 +324,16 @@ impl Memory {
         self.flights.contains_key(key)
     }
 
-    /// Everything that is claimed by what is in flight.
-    pub(crate) fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.flights.values().flat_map(|flight| &flight.claims)
+    /// Everything that is claimed by what is in flight at a slot. The keeper's own account, which everything goes through, is let go soon when
+    /// a transaction does not land: the program checks its margin.
+    pub(crate) fn claims(&self, own: Pubkey, slot: u64) -> impl Iterator<Item = &Claim> {
+        let flights = self.flights.values();
+        flights.flat_map(move |flight| {
+            let late = slot >= flight.until.saturating_sub(FLIGHT_SLOTS - OWN_SLOTS);
+            let lapsed = late && flight.landed.is_none();
+            let claims = flight.claims.iter();
+            claims.filter(move |claim| !lapsed || **claim != Claim::Account(own))
+        })
     }
 
     /// Forgets what has landed and been seen, what cannot land any more, and failures of long ago.
@@ -285,7 +347,25 @@ impl Memory {
         });
         self.backoffs
             .retain(|_, backoff| now < backoff.not_before.saturating_add(FORGET_S));
+        self.passes
+            .retain(|terms, _| mirror.markets.contains_key(terms));
     }
+}
+
+/// Whether others depend on a job.
+fn is_urgent(key: &JobKey) -> bool {
+    matches!(
+        key,
+        JobKey::Prices(_)
+            | JobKey::Write(_)
+            | JobKey::Finalize(_)
+            | JobKey::Flag(_)
+            | JobKey::Observe(_)
+            | JobKey::Liquidate(_)
+            | JobKey::SettleLoss(..)
+            | JobKey::Deleverage(..)
+            | JobKey::Resolve(..)
+    )
 }
 
 #[cfg(test)]
@@ -303,7 +383,31 @@ mod tests {
     }
 
     fn key(number: u8) -> JobKey {
-        JobKey::Liquidate(Pubkey::new_from_array([number; 32]))
+        JobKey::Prune(Pubkey::new_from_array([number; 32]), 1)
+    }
+
+    fn waits(memory: &Memory, key: &JobKey) -> i64 {
+        (0..).find(|s| memory.is_free(key, *s)).unwrap()
+    }
+
+    #[test]
+    fn urgent_work_waits_for_half_a_minute_at_most() {
+        let mut memory = Memory::new(3);
+        for _ in 0..20 {
+            memory.failed(&JobKey::Prices(0), Verdict::Failure, 0);
+        }
+        assert!(waits(&memory, &JobKey::Prices(0)) <= 38);
+    }
+
+    #[test]
+    fn races_do_not_lengthen_the_wait_after_a_failure() {
+        let mut memory = Memory::new(3);
+        for _ in 0..20 {
+            memory.failed(&key(1), Verdict::Race, 0);
+        }
+        memory.failed(&key(1), Verdict::Failure, 0);
+        assert!(waits(&memory, &key(1)) <= 38);
+        assert_eq!(memory.failures(&key(1)), 21);
     }
 
     #[test]
@@ -345,10 +449,14 @@ mod tests {
         assert_eq!(of(BallastError::TooEarly), Verdict::Waits);
         assert_eq!(of(BallastError::TakerBelowInitialMargin), Verdict::Margin);
         assert_eq!(of(BallastError::NotOwnerOrDelegate), Verdict::Failure);
-        let lost = Refusal {
-            error: TransactionError::BlockhashNotFound,
-            logs: Vec::new(),
-        };
-        assert_eq!(Verdict::of(&lost), Verdict::Lost);
+        for error in [
+            TransactionError::BlockhashNotFound,
+            TransactionError::AccountNotFound,
+            TransactionError::InsufficientFundsForFee,
+            TransactionError::InsufficientFundsForRent { account_index: 0 },
+        ] {
+            let logs = Vec::new();
+            assert_eq!(Verdict::of(&Refusal { error, logs }), Verdict::Lost);
+        }
     }
 }

@@ -18,6 +18,10 @@ use ballast_state::{MarginAccount, Market, MarketStatus, Order, Pausable, Positi
 const MAKERS_MAXIMUM: usize = 16;
 /// How often a sweep is halved until the keeper's margin allows it.
 const HALVINGS: u32 = 4;
+/// A resting order lapses after so many seconds, lest it outlive the keeper,
+const QUOTE_S: i64 = 120;
+/// and is replaced when it has only so many left.
+const RENEWED_S: i64 = 30;
 
 /// One job per position that is open.
 pub(super) fn plan(round: &mut Round, index: &Index, class: Class) {
@@ -67,6 +71,13 @@ fn task(round: &Round, market: &Market) -> Option<Task> {
     })
 }
 
+/// Whether a market's mark is of now.
+fn is_fresh(round: &Round, market: &Market) -> bool {
+    let (view, terms) = (&round.view, &market.terms);
+    view.fresh_mark(terms.underlying).is_ok()
+        && !(terms.is_option() && view.surface_is_stale(terms.underlying).unwrap_or(true))
+}
+
 /// A price on the tick, rounded so that the order trades no further from the mark than asked.
 fn on_tick(price: f64, tick: u64, side: Side) -> u64 {
     let ticks = price / tick.max(1) as f64;
@@ -97,12 +108,22 @@ fn sweep(round: &mut Round, index: &Index, market: &Market, class: Class) -> boo
     if !round.is_open(&key) || round.is_paused(Pausable::PlaceAndFill) {
         return false;
     }
+    if class != Class::Saving && !is_fresh(round, market) {
+        return false;
+    }
     let (Some(task), Some(book)) = (task(round, market), index.books.get(&terms)) else {
         return false;
     };
+    let policy = round.policy;
+    // At ease it gives no more than what the slice was priced with: a bid further away would be rested to gain the difference.
+    let cost = match class {
+        Class::Saving => policy.unwind_slippage,
+        _ if terms.is_option() => policy.unwind_cost_option.min(policy.unwind_slippage),
+        _ => policy.unwind_cost.min(policy.unwind_slippage),
+    };
     let slippage = match task.side {
-        Side::Bid => 1.0 + round.policy.unwind_slippage,
-        Side::Ask => 1.0 - round.policy.unwind_slippage,
+        Side::Bid => 1.0 + cost,
+        Side::Ask => 1.0 - cost,
     };
     let limit = on_tick(task.mark * slippage, market.tick_size, task.side);
     if !round.view.is_within_band(&terms, limit).unwrap_or(false) {
@@ -278,9 +299,14 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
     if !round.is_open(&key) || round.is_paused(Pausable::PlaceOrder) {
         return;
     }
+    if !is_fresh(round, market) {
+        return;
+    }
     let (Some(task), Some(own)) = (task(round, market), round.own()) else {
         return;
     };
+    let renewed = round.now().saturating_add(RENEWED_S);
+    let mut claims: Vec<Claim> = Vec::new();
     let price = on_tick(task.mark, market.tick_size, task.side);
     let mut kept = false;
     let mut instructions: Vec<Instruction> = Vec::new();
@@ -292,7 +318,8 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
         let fits = order.side() == task.side
             && order.reduce_only != 0
             && order.lots >= task.lots
-            && !order.is_expired(round.now())
+            && order.expires_at != 0
+            && !order.is_expired(renewed)
             && apart <= round.policy.unwind_requote;
         if fits && !kept {
             kept = true;
@@ -303,6 +330,7 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
             &round.identity.signer,
             order.id,
         ));
+        claims.push(Claim::Order(round.identity.margin_account, order.id));
         fills::use_up(&mut after, order.id, order.lots);
     }
     let full = own.orders.iter().all(|order| order.lots != 0);
@@ -310,7 +338,11 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
     if kept || !within.unwrap_or(false) || (full && instructions.is_empty()) {
         return;
     }
-    let args = order(market, task.side, price, task.lots, OrderType::Limit);
+    let expires_at = round.now().saturating_add(QUOTE_S);
+    let args = OrderArgs {
+        expires_at: u32::try_from(expires_at).unwrap_or(u32::MAX),
+        ..order(market, task.side, price, task.lots, OrderType::Limit)
+    };
     instructions.push(instructions::place_order(
         &round.mirror.addresses,
         &market.terms,
@@ -325,7 +357,8 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
         urgency: class.into(),
         instructions,
         value,
-        claims: vec![Claim::Account(own)],
+        // It adds no risk, so it keeps the account from nothing else.
+        claims,
         note: format!("{} lots at {price}", task.lots),
     });
     // Nobody is to be filled against what is taken back.

@@ -56,6 +56,8 @@ pub struct Situation<'a> {
     pub policy: &'a Policy,
     /// The price accounts it watches, as last read.
     pub prices: &'a [PricePoint],
+    /// Whether nothing is sent and somebody wants to see all of it: prices that are about to be refreshed hold nothing up.
+    pub rehearsal: bool,
 }
 
 /// What to send, and what was seen.
@@ -131,7 +133,8 @@ pub fn plan(situation: &Situation, memory: &mut Memory) -> Plan {
     prices::plan(&mut round);
     interest::plan(&mut round);
     // Everything else depends on the board. What is worked out on prices that are about to change would be refused.
-    if !round.jobs.iter().any(|job| job.duty() == Duty::Prices) {
+    let moves = round.jobs.iter().any(|job| job.duty() == Duty::Prices);
+    if situation.rehearsal || !moves {
         if !round.scan.own.above_floor {
             inventory::plan(&mut round, &index, Class::Saving);
         }
@@ -181,7 +184,10 @@ impl<'a> Round<'a> {
             identity: situation.identity,
             policy: situation.policy,
             prices: situation.prices,
-            claimed: memory.claims().copied().collect(),
+            claimed: memory
+                .claims(situation.identity.margin_account, situation.slot)
+                .copied()
+                .collect(),
             memory,
             changed: HashMap::new(),
             changed_markets: HashMap::new(),

@@ -3,6 +3,7 @@
 use super::Round;
 use super::index::Index;
 use crate::job::{Class, JobKey};
+use crate::memory::Pass;
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::instructions;
@@ -33,11 +34,23 @@ fn settle_all(round: &mut Round, index: &Index) {
             MarketStatus::Settling => {}
             MarketStatus::Active | MarketStatus::ReduceOnly => {
                 let interval = i64::try_from(round.policy.settle_interval_s).unwrap_or(i64::MAX);
-                let last = round.memory.settled_at.get(terms);
-                let is_due = last.is_none_or(|last| round.now().saturating_sub(*last) >= interval);
+                let now = round.now();
+                let passes = &mut round.memory.passes;
+                let pass = passes.entry(*terms).or_insert_with(|| Pass::new(now));
+                let mut age = now.saturating_sub(pass.started);
+                if age >= interval {
+                    (*pass, age) = (Pass::new(now), 0);
+                }
+                if pass.ended {
+                    continue;
+                }
                 let minimum = round.policy.settle_minimum.max(1);
-                if is_due && !settle_market(round, index, terms, minimum) {
-                    round.memory.settled_at.insert(*terms, round.now());
+                // While prices move there is always somebody: half of the interval has to do.
+                let is_late = age > interval / 2;
+                if (is_late || !settle_market(round, index, terms, minimum))
+                    && let Some(pass) = round.memory.passes.get_mut(terms)
+                {
+                    pass.end();
                 }
             }
         }
@@ -60,9 +73,15 @@ fn settle_market(round: &mut Round, index: &Index, terms: &MarketTerms, minimum:
     let Some(market) = round.mirror.markets.get(terms) else {
         return false;
     };
+    // Settled markets have no passes: what is settled there is settled for good.
+    let pass = round.memory.passes.get(terms);
+    let settled = pass.filter(|_| !terms.is_expired(round.now()));
     let quick = Quick::new(&round.view, terms);
     let (mut winners, mut losers) = (Vec::new(), Vec::new());
     for key in index.holders(terms) {
+        if settled.is_some_and(|pass| pass.settled.contains(key)) {
+            continue;
+        }
         let account = &round.mirror.accounts[key];
         let Some(profit) = account.position(terms).and_then(|slot| quick.profit(slot)) else {
             continue;
@@ -97,8 +116,10 @@ fn settle_market(round: &mut Round, index: &Index, terms: &MarketTerms, minimum:
     }
     // Out of what is there already: what losers pay now is the next round's.
     let mut left = pool;
+    let losers_pay = left_to_do;
     for (profit, key) in winners {
-        if left < minimum {
+        // Paid in one piece, as long as more is about to be paid in.
+        if left < minimum || (losers_pay && left < profit) {
             break;
         }
         let offered = offer(round, &key, terms);

@@ -53,13 +53,11 @@ fn prune(round: &mut Round, account: &Pubkey, id: u64) {
 
 /// The next orders to look at; all of them are looked at in the course of some rounds.
 fn in_turn(round: &mut Round, doubtful: &[(Pubkey, u64)]) -> Vec<(Pubkey, u64)> {
-    let from = doubtful.partition_point(|(key, _)| *key <= round.memory.prune_cursor);
+    let from = doubtful.partition_point(|order| *order <= round.memory.prune_cursor);
     let (before, after) = doubtful.split_at(from);
     let rotated = after.iter().chain(before);
     let turn: Vec<(Pubkey, u64)> = rotated.take(round.policy.prune_checks).copied().collect();
-    // All orders of the last account are looked at again, so none is left out unless it has more than fit.
-    let last = turn.last().map_or(Pubkey::default(), |(key, _)| *key);
-    round.memory.prune_cursor = last;
+    round.memory.prune_cursor = turn.last().copied().unwrap_or_default();
     turn
 }
 

@@ -94,6 +94,7 @@ impl Keeper {
             identity: &self.identity,
             policy: &self.policy,
             prices: &prices,
+            rehearsal: false,
         };
         plan(&situation, &mut self.memory)
     }
