@@ -21,6 +21,10 @@ const UNSEEN_SLOTS: u64 = 16;
 const FORGET_S: i64 = 7_200;
 /// What is urgent is tried again at the latest after so many seconds, spread by a quarter.
 const URGENT_S: u32 = 30;
+/// Orders that cannot trade are not tried again for so many seconds,
+const DEAD_S: i64 = 10;
+/// and so many of them are remembered.
+const DEAD_MAXIMUM: usize = 1 << 14;
 /// So many accounts are remembered in a pass of settling a market, at most.
 const SETTLED_MAXIMUM: usize = 1 << 17;
 
@@ -212,6 +216,8 @@ pub struct Memory {
     flights: HashMap<JobKey, Flight>,
     /// The last pass of settling every open market.
     pub(crate) passes: HashMap<MarketTerms, Pass>,
+    /// Orders that could trade with nobody, and until when that is believed, unix seconds.
+    dead: HashMap<(Pubkey, u64), i64>,
     /// Up to which account and order orders have been checked for pruning.
     pub(crate) prune_cursor: (Pubkey, u64),
 }
@@ -310,6 +316,18 @@ impl Memory {
         (delay - delay / 4 + jitter) as i64
     }
 
+    /// An order has been found to be unable to trade.
+    pub(crate) fn bury(&mut self, order: (Pubkey, u64), now: i64) {
+        if self.dead.len() < DEAD_MAXIMUM {
+            self.dead.insert(order, now.saturating_add(DEAD_S));
+        }
+    }
+
+    /// Whether that was only just so.
+    pub(crate) fn is_dead(&self, order: &(Pubkey, u64)) -> bool {
+        self.dead.contains_key(order)
+    }
+
     /// Whether a job may be planned now.
     pub(crate) fn is_free(&self, key: &JobKey, now: i64) -> bool {
         !self.is_in_flight(key)
@@ -347,6 +365,7 @@ impl Memory {
         });
         self.backoffs
             .retain(|_, backoff| now < backoff.not_before.saturating_add(FORGET_S));
+        self.dead.retain(|_, until| now < *until);
         self.passes
             .retain(|terms, _| mirror.markets.contains_key(terms));
     }

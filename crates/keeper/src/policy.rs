@@ -70,6 +70,8 @@ pub struct Policy {
     pub unwind_cost_token: f64,
     /// A flagged account is looked at again after this part of the largest gap that its auction counts.
     pub observation_part: f64,
+    /// A solvent account with less maintenance margin and equity than this is not watched, quote units: that would cost more than it is worth.
+    pub observation_minimum: i64,
     /// Counterparties of one insolvent account that are deleveraged at once, at most.
     pub deleverage_maximum: usize,
 
@@ -111,6 +113,7 @@ impl Default for Policy {
             unwind_cost_option: 0.03,
             unwind_cost_token: 0.002,
             observation_part: 0.75,
+            observation_minimum: 100_000,
             deleverage_maximum: 8,
             unwind_slippage: 0.01,
             unwind_rests: true,

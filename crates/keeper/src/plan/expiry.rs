@@ -9,11 +9,13 @@ use ballast_state::{Market, MarketStatus, MarketTerms, Pausable};
 /// Gives expired markets their price, turns positions into quote at their payoff, and closes markets in which nothing is left. What has been
 /// turned into quote is paid by [`super::pnl`].
 pub(super) fn plan(round: &mut Round, index: &Index) {
+    // A popular series leaves room for everything else.
+    let mut room = (round.policy.jobs_maximum / 4).max(1);
     for (terms, market) in &round.mirror.markets {
         match market.status(round.now()) {
             MarketStatus::Settling => finalize(round, terms),
             MarketStatus::Closed if is_empty(market) => close(round, terms, market),
-            MarketStatus::Closed => settle_positions(round, index, terms),
+            MarketStatus::Closed => settle_positions(round, index, terms, &mut room),
             MarketStatus::Active | MarketStatus::ReduceOnly => {}
         }
     }
@@ -27,11 +29,14 @@ fn finalize(round: &mut Round, terms: &MarketTerms) {
     }
 }
 
-fn settle_positions(round: &mut Round, index: &Index, terms: &MarketTerms) {
+fn settle_positions(round: &mut Round, index: &Index, terms: &MarketTerms, room: &mut usize) {
     if round.is_paused(Pausable::SettlePosition) {
         return;
     }
     for holder in index.holders(terms) {
+        if *room == 0 {
+            return;
+        }
         if round.is_claimed(holder) || round.taken.contains(holder) {
             continue;
         }
@@ -39,7 +44,9 @@ fn settle_positions(round: &mut Round, index: &Index, terms: &MarketTerms) {
         if account.lots(terms) != 0 {
             let settle = instructions::settle_position(&round.mirror.addresses, terms, holder);
             let key = JobKey::SettlePosition(*holder, *terms);
+            let before = round.jobs.len();
             round.serve(key, Class::Settling, vec![settle]);
+            *room -= round.jobs.len() - before;
         }
     }
 }

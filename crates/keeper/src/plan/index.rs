@@ -14,6 +14,8 @@ pub(super) struct Candidate {
     pub urgency: Urgency,
     /// Equity at marks, quote units.
     pub equity_mark: i64,
+    /// Maintenance margin, quote units.
+    pub margin: i64,
     /// Whether it can leave liquidation.
     pub recovered: bool,
     /// Whether it is below its maintenance margin.
@@ -224,6 +226,7 @@ impl<'a> Index<'a> {
                 key: *key,
                 urgency: urgency(report),
                 equity_mark: report.equity_mark,
+                margin: report.maintenance_margin,
                 recovered: flagged && (!owes || report.is_above_buffer()),
                 is_due,
             });
@@ -238,15 +241,19 @@ fn recovered(key: &Pubkey) -> Candidate {
         key: *key,
         urgency: Class::Watching.into(),
         equity_mark: 0,
+        margin: 0,
         recovered: true,
         is_due: false,
     }
 }
 
-/// By how many twentieths of its maintenance margin an account is below it, then by how much.
+/// By how many twentieths of its maintenance margin an account is below it, then by how much. Small accounts only by how much: dust never comes
+/// before what matters.
 fn urgency(report: &Report) -> Urgency {
     /// Room for the amount.
     const BITS: u32 = 52;
+    /// Maintenance margin of a small account, quote units.
+    const SMALL: u64 = 10_000_000;
     let shortfall = report
         .health_maintenance()
         .saturating_neg()
@@ -254,7 +261,10 @@ fn urgency(report: &Report) -> Urgency {
         .unsigned_abs();
     let margin = report.maintenance_margin.max(1).unsigned_abs();
     let twentieths = u128::from(shortfall) * 20 / u128::from(margin);
-    let twentieths = twentieths.min(1 << 10) as u64;
+    let twentieths = match margin < SMALL {
+        true => 0,
+        false => twentieths.min(1 << 10) as u64,
+    };
     Urgency {
         class: Class::Liquidating,
         weight: twentieths << BITS | shortfall.min((1 << BITS) - 1),
@@ -284,8 +294,12 @@ mod tests {
     #[test]
     fn the_furthest_below_comes_first_then_the_largest() {
         let weight = |equity, margin| urgency(&report(equity, margin)).weight;
-        assert!(weight(50, 100) > weight(900_000, 1_000_000));
-        assert!(weight(500_000, 1_000_000) > weight(50, 100));
+        const M: i64 = 1_000_000;
+        assert!(weight(50 * M, 100 * M) > weight(900_000 * M, 1_000_000 * M));
+        assert!(weight(500_000 * M, 1_000_000 * M) > weight(50 * M, 100 * M));
+        assert!(weight(-1_000 * M, 10 * M) > weight(9 * M, 10 * M));
+        // Dust comes last, however far below.
+        assert!(weight(-M, M) < weight(90 * M, 100 * M));
         assert!(weight(-1_000, 10) > weight(9, 10));
         assert_eq!(weight(20, 10), 0);
         let _ = weight(i64::MIN, i64::MAX);

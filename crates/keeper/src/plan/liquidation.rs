@@ -10,7 +10,7 @@ use ballast_client::instructions;
 use ballast_client::units::from_q32;
 use ballast_risk::Q32_ONE;
 use ballast_state::health::{Purpose, Report};
-use ballast_state::{MarketTerms, Pausable, QUOTE_ASSET, StateError};
+use ballast_state::{MarginAccount, MarketTerms, Pausable, QUOTE_ASSET, StateError};
 
 /// By how much more than what is needed the keeper lets a slice be, where its own margin allows: prices move until it lands.
 const ROOM_Q32: u64 = Q32_ONE + Q32_ONE / 4;
@@ -76,9 +76,41 @@ fn is_unseen(round: &Round, candidate: &Candidate) -> bool {
     if !candidate.is_due && account.auction_elapsed_s == 0 {
         return false;
     }
+    let parameters = &round.view.exchange.liquidation;
+    // Its price falls no further: somebody takes it, or it stays.
+    if candidate.is_due && account.auction_has_ended(parameters) {
+        return false;
+    }
+    if is_dust(round, candidate) {
+        return false;
+    }
     let gap_s = round.view.exchange.liquidation.observation_gap_max_s as f64;
     let unseen_s = round.now().saturating_sub(account.auction_seen_at);
     unseen_s as f64 >= (gap_s * round.policy.observation_part).max(1.0)
+}
+
+/// Whether a solvent account is too small to pay for being watched. It can do nobody harm before it is insolvent or has grown.
+fn is_dust(round: &Round, candidate: &Candidate) -> bool {
+    let size = candidate.equity_mark.max(candidate.margin);
+    candidate.equity_mark >= 0 && size < round.policy.observation_minimum
+}
+
+/// What a slice of an account has to gain. Dust that never gains as much as the policy wants is taken for what watching it to the end would cost,
+/// and once its auction has ended as soon as that covers its costs.
+fn profit_minimum(round: &Round, candidate: &Candidate, account: &MarginAccount) -> i64 {
+    let wanted = round.policy.profit_minimum;
+    let parameters = &round.view.exchange.liquidation;
+    if account.auction_has_ended(parameters) {
+        return wanted.min(0);
+    }
+    let gains_at_most = candidate.equity_mark.saturating_sub(round.fee());
+    if candidate.equity_mark < 0 || gains_at_most >= wanted || is_dust(round, candidate) {
+        return wanted;
+    }
+    let left_s = parameters.premium_full_s.saturating_sub(account.auction_elapsed_s) as f64;
+    let gap_s = parameters.observation_gap_max_s as f64 * round.policy.observation_part;
+    let looks = (left_s / gap_s.max(1.0)).ceil() as i64;
+    round.fee().saturating_mul(looks).saturating_neg().min(wanted)
 }
 
 /// A slice that fits.
@@ -148,6 +180,7 @@ fn slice_job(
     let figures = report.clone();
     let most_q32 = fraction_q32(round.policy.slice_maximum);
     let least_q32 = fraction_q32(round.policy.slice_minimum);
+    let wanted = profit_minimum(round, candidate, account);
     let mut tried = 0;
     for halvings in 0..HALVINGS {
         let wanted_q32 = terms.needed_q32.min(most_q32) >> halvings;
@@ -165,12 +198,12 @@ fn slice_job(
         let Ok(Some(fitting)) = fit(round, &parties, &terms, fraction, report) else {
             continue;
         };
-        if fitting.profit < round.policy.profit_minimum {
+        if fitting.profit < wanted {
             // A smaller one gains less.
             break;
         }
         let fraction_max_q32 = with_room(round, &parties, &terms, &fitting, &figures, report);
-        return job(round, candidate, &terms, fitting, fraction_max_q32).map(Some);
+        return job(round, candidate, &terms, fitting, fraction_max_q32, wanted).map(Some);
     }
     Ok(None)
 }
@@ -248,6 +281,7 @@ fn job(
     terms: &Terms,
     fitting: Fitting,
     fraction_max_q32: u64,
+    wanted: i64,
 ) -> Result<(Job, Parties), StateError> {
     let addresses = &round.mirror.addresses;
     let own = round.identity.margin_account;
@@ -266,7 +300,7 @@ fn job(
     let mut instructions = accruals.ok_or(StateError::BankRequired)?;
     let mint = round.quote_mint().ok_or(StateError::UnknownIndex)?;
     // The price at which the slice would still gain the least that the keeper wants.
-    let spare = fitting.profit.saturating_sub(round.policy.profit_minimum);
+    let spare = fitting.profit.saturating_sub(wanted);
     let spare = (spare as f64 / from_q32(fitting.fraction_q32)) as i64;
     instructions.push(instructions::liquidate(
         addresses,

@@ -9,7 +9,7 @@ use ballast_client::args::FillArgs;
 use ballast_client::instructions;
 use ballast_state::health::Report;
 use ballast_state::{MarginAccount, Market, MarketTerms};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Pairs that are passed over at most, because they wait after a refusal or may not trade, before the rest of a market waits for the next round.
 const PASSED_MAXIMUM: usize = 10_000;
@@ -36,6 +36,7 @@ pub(super) fn plan(round: &mut Round, index: &mut Index) {
             terms,
             report: &mut report,
             dead: HashSet::new(),
+            failed: HashMap::new(),
             attempts: 0,
             passed: 0,
         };
@@ -51,6 +52,8 @@ struct Walk<'w, 'a> {
     report: &'w mut Report,
     /// Orders that trade with nobody now.
     dead: HashSet<(Pubkey, u64)>,
+    /// Attempts that came to nothing, by whose order that was due to.
+    failed: HashMap<Pubkey, usize>,
     attempts: usize,
     passed: usize,
 }
@@ -89,7 +92,10 @@ impl Walk<'_, '_> {
     fn is_live(&self, resting: &Resting) -> bool {
         let (key, id) = (resting.key, resting.order.id);
         let account = self.round.account(key);
-        !self.dead.contains(&(*key, id))
+        let failed = self.failed.get(&resting.account.owner).copied();
+        failed.unwrap_or(0) < self.round.policy.fill_attempts.div_ceil(8)
+            && !self.dead.contains(&(*key, id))
+            && !self.round.memory.is_dead(&(*key, id))
             && !self.round.taken.contains(key)
             && !self.round.is_claimed(key)
             && !self.round.claimed.contains(&Claim::Order(*key, id))
@@ -98,7 +104,9 @@ impl Walk<'_, '_> {
 
     fn try_pair(&mut self, bid: &Resting, ask: &Resting) {
         let pair = roles(bid, ask).filter(|(maker, taker)| {
-            maker.account.owner != taker.account.owner && self.round.is_open(&key(maker, taker))
+            maker.account.owner != taker.account.owner
+                && !self.is_above_cap(bid, ask)
+                && self.round.is_open(&key(maker, taker))
         });
         let Some((maker, taker)) = pair else {
             self.passed += 1;
@@ -108,13 +116,30 @@ impl Walk<'_, '_> {
         match self.fill(maker, taker) {
             Ok(filled) => self.add(maker, taker, filled),
             Err(Blocked::Pair) => {}
-            Err(Blocked::Maker) => {
-                self.dead.insert((*maker.key, maker.order.id));
-            }
-            Err(Blocked::Taker) => {
-                self.dead.insert((*taker.key, taker.order.id));
-            }
+            Err(Blocked::Maker) => self.bury(maker),
+            Err(Blocked::Taker) => self.bury(taker),
         }
+    }
+
+    /// An order trades with nobody now, nor will it in a moment.
+    fn bury(&mut self, resting: &Resting) {
+        let order = (*resting.key, resting.order.id);
+        self.dead.insert(order);
+        *self.failed.entry(resting.account.owner).or_default() += 1;
+        let now = self.round.now();
+        self.round.memory.bury(order, now);
+    }
+
+    /// Whether both would open positions in a market that is at its cap.
+    fn is_above_cap(&self, bid: &Resting, ask: &Resting) -> bool {
+        let lots = |resting: &Resting| {
+            let account = self.round.account(resting.key);
+            account.map_or(0, |account| account.lots(self.terms))
+        };
+        let market = self.round.market(self.terms);
+        market.is_some_and(|market| market.open_interest_lots >= market.open_interest_cap_lots)
+            && lots(bid) >= 0
+            && lots(ask) <= 0
     }
 
     /// As much as both sides can afford.
