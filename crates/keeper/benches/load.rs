@@ -89,7 +89,7 @@ impl Crowd {
         let (maker, keeper) = (key(&mut rng), key(&mut rng));
         for rich in [&maker, &keeper] {
             venue.open_account(&mut world, rich)?;
-            let amount = 10_000_000_000 * DOLLAR;
+            let amount = 300_000_000 * DOLLAR;
             world.mint_tokens(&venue.mints[0], &rich.pubkey(), amount)?;
             venue.deposit(&mut world, rich, 0, amount)?;
         }
@@ -211,7 +211,10 @@ impl Crowd {
             }
             for job in &planned.jobs {
                 memory.sent(job, slot(&self.world));
-                match self.world.send(&job.instructions, &[&self.keeper]) {
+                let metas = job.instructions.iter().flat_map(|one| &one.accounts);
+                let signs = metas.into_iter().any(|meta| meta.is_signer);
+                let signers: &[&Keypair] = if signs { &[&self.keeper] } else { &[] };
+                match self.world.send(&job.instructions, signers) {
                     Ok(_) => {
                         memory.succeeded(&job.key, slot(&self.world));
                         slices += u64::from(matches!(job.key, JobKey::Liquidate(_)));

@@ -433,7 +433,6 @@ impl Keeper {
             policy: &self.config.policy,
             prices: &prices,
             rehearsal: self.options.dry_run,
-            rehearsal: self.options.dry_run,
         };
         let Plan { jobs, scan } = plan(&situation, &mut self.memory);
         self.own = scan.own;

@@ -95,22 +95,33 @@ fn is_dust(round: &Round, candidate: &Candidate) -> bool {
     candidate.equity_mark >= 0 && size < round.policy.observation_minimum
 }
 
-/// What a slice of an account has to gain. Dust that never gains as much as the policy wants is taken for what watching it to the end would cost,
-/// and once its auction has ended as soon as that covers its costs.
+/// An account that is worth less than this, quote units, gains nobody much.
+const SMALL: i64 = 1_000_000;
+
+/// What a slice of an account has to gain. A small one that never gains as much as the policy wants is taken for what watching it to the end would
+/// cost, and once its auction has ended as soon as that covers its costs.
 fn profit_minimum(round: &Round, candidate: &Candidate, account: &MarginAccount) -> i64 {
     let wanted = round.policy.profit_minimum;
+    if !(0..SMALL).contains(&candidate.equity_mark) || is_dust(round, candidate) {
+        return wanted;
+    }
     let parameters = &round.view.exchange.liquidation;
     if account.auction_has_ended(parameters) {
         return wanted.min(0);
     }
-    let gains_at_most = candidate.equity_mark.saturating_sub(round.fee());
-    if candidate.equity_mark < 0 || gains_at_most >= wanted || is_dust(round, candidate) {
+    if candidate.equity_mark.saturating_sub(round.fee()) >= wanted {
         return wanted;
     }
-    let left_s = parameters.premium_full_s.saturating_sub(account.auction_elapsed_s) as f64;
+    let left_s = parameters
+        .premium_full_s
+        .saturating_sub(account.auction_elapsed_s) as f64;
     let gap_s = parameters.observation_gap_max_s as f64 * round.policy.observation_part;
     let looks = (left_s / gap_s.max(1.0)).ceil() as i64;
-    round.fee().saturating_mul(looks).saturating_neg().min(wanted)
+    round
+        .fee()
+        .saturating_mul(looks)
+        .saturating_neg()
+        .min(wanted)
 }
 
 /// A slice that fits.
