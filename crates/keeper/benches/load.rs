@@ -6,8 +6,9 @@
 
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result, bail, ensure};
-use ballast_client::args::{OrderArgs, OrderType};
+use ballast_client::args::{ExchangeParameters, OrderArgs, OrderType};
 use ballast_client::oracle::{PricePoint, all_price_accounts};
+use ballast_client::units::q32;
 use ballast_client::{Mirror, Update, instructions};
 use ballast_keeper::{Identity, JobKey, Memory, Policy, Situation, Verdict, plan};
 use ballast_localnet::{Cluster, ClusterOptions, Preloaded};
@@ -78,6 +79,15 @@ impl Crowd {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() as i64;
         let mut world = World::new(now)?;
         let venue = Venue::create(&mut world, VenueConfig::default(), 1)?;
+        let mut parameters = ExchangeParameters::from(&*venue.exchange(&world)?);
+        // Slices pay at once: the machines are measured, not how long an auction waits for takers.
+        let auction = &mut parameters.liquidation;
+        auction.discount_start_q32 = q32(0.1);
+        (auction.first_s, auction.zero_s, auction.premium_full_s) = (60, 120, 120);
+        auction.observation_gap_max_s = 60;
+        let admin = venue.admin.pubkey();
+        let hurry = instructions::update_exchange(&venue.addresses, &admin, parameters);
+        world.send(&[hurry], &[&venue.admin])?;
         let prices: Vec<f64> = venue
             .config
             .assets

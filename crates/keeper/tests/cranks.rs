@@ -63,6 +63,23 @@ fn profits_are_paid_once_an_hour_out_of_losses() {
     assert_eq!(keeper.count("settle pnl"), 2);
 }
 
+#[test]
+fn a_price_that_moves_settles_nobody_more_than_once_an_hour() {
+    let mut stage = Stage::steady();
+    let mut keeper = keeper(&mut stage);
+    let long = stage.trader(3, 100_000.0);
+    let short = stage.trader(4, 100_000.0);
+    stage
+        .trade(&short, &long, SOL, Side::Bid, 100.0, 200.0)
+        .unwrap();
+    for minute in 0..180 {
+        stage.prices[SOL] = if minute % 2 == 0 { 205.0 } else { 195.0 };
+        keeper.work_for(&mut stage, 60, 60);
+    }
+    let settled = keeper.count("settle pnl");
+    assert!((2..=8).contains(&settled), "{settled}");
+}
+
 /// Moves the clock to so many seconds before a time, prices published.
 fn skip_to(stage: &mut Stage, time: i64) {
     stage.world.set_time(time);

@@ -225,3 +225,40 @@ fn an_inventory_that_nobody_takes_rests_at_the_mark() {
     keeper.work_alone(&mut stage);
     assert_eq!(lots(&stage, &key, &Venue::perpetual(SOL)), 600);
 }
+
+#[test]
+fn an_inventory_is_not_given_away_to_bids_that_wait_for_it() {
+    let (mut stage, dealer, key) = scene();
+    stage
+        .trade(&dealer, &key, SOL, Side::Bid, 10.0, 200.0)
+        .unwrap();
+    let mut keeper = keeper(&stage, &key, Policy::default());
+    let perpetual = Venue::perpetual(SOL);
+    let vulture = stage.trader(12, 100_000.0);
+    // Within the slippage that a keeper in need would accept, but dearer than what slices were priced at.
+    let low = stage.venue.price_per_lot(SOL, 198.2);
+    rest(&mut stage, &vulture, &perpetual, Side::Bid, low, 1_000);
+    keeper.work_for(&mut stage, 120, 20);
+    assert_eq!(lots(&stage, &key, &perpetual), 1_000);
+    let fair = stage.venue.price_per_lot(SOL, 199.9);
+    let buyer = stage.trader(13, 100_000.0);
+    rest(&mut stage, &buyer, &perpetual, Side::Bid, fair, 1_000);
+    keeper.work_for(&mut stage, 60, 20);
+    assert_eq!(lots(&stage, &key, &perpetual), 0);
+    assert_eq!(stage.state(&vulture).lots(&perpetual), 0);
+}
+
+#[test]
+fn an_account_of_cents_costs_a_few_transactions_and_no_more() {
+    let (mut stage, dealer, key) = scene();
+    let trader = stage.trader(10, 0.6);
+    stage
+        .trade(&dealer, &trader, SOL, Side::Bid, 0.01, 200.0)
+        .unwrap();
+    let mut keeper = keeper(&stage, &key, Policy::default());
+    stage.prices[SOL] = 160.0;
+    keeper.work_for(&mut stage, 7_200, 60);
+    assert!(keeper.count("flag") <= 1, "{:?}", keeper.done);
+    assert!(keeper.count("observe") <= 3, "{:?}", keeper.done);
+    assert!(keeper.count("liquidate") <= 2, "{:?}", keeper.done);
+}
