@@ -4,9 +4,10 @@ use super::Round;
 use super::index::Index;
 use crate::job::{Claim, Class, Job, JobKey};
 use anchor_lang::prelude::Pubkey;
+use ballast::instructions::{health_if_filled, only_reduces};
 use ballast_client::instructions;
-use ballast_state::health::{Purpose, Report};
-use ballast_state::{MarginAccount, Order, Pausable, Position, Side, StateError};
+use ballast_state::Pausable;
+use ballast_state::health::Report;
 
 /// Removes what has lapsed, and of the orders that their accounts might not afford, some at a time, those that they cannot.
 pub(super) fn plan(round: &mut Round, index: &Index) {
@@ -22,7 +23,7 @@ pub(super) fn plan(round: &mut Round, index: &Index) {
         let Some(order) = account.order(id) else {
             continue;
         };
-        let health = health_if_filled(round, account, order, &mut report);
+        let health = health_if_filled(&round.view, account, order, &mut report);
         if !only_reduces(account, order) && health.is_ok_and(|health| health < 0) {
             prune(round, &key, id);
         }
@@ -59,43 +60,4 @@ fn in_turn(round: &mut Round, doubtful: &[(Pubkey, u64)]) -> Vec<(Pubkey, u64)> 
     let turn: Vec<(Pubkey, u64)> = rotated.take(round.policy.prune_checks).copied().collect();
     round.memory.prune_cursor = turn.last().copied().unwrap_or_default();
     turn
-}
-
-/// Whether no fill of the order can do anything but reduce the account's position.
-fn only_reduces(account: &MarginAccount, order: &Order) -> bool {
-    let held = account.lots(&order.terms);
-    let reducible = match order.side() {
-        Side::Bid => held.min(0).unsigned_abs(),
-        Side::Ask => held.max(0).unsigned_abs(),
-    };
-    reducible > 0 && (order.reduce_only != 0 || order.lots <= reducible)
-}
-
-/// Initial health if the order were filled whole at its price.
-fn health_if_filled(
-    round: &Round,
-    account: &MarginAccount,
-    order: &Order,
-    report: &mut Report,
-) -> Result<i64, StateError> {
-    let view = &round.view;
-    let lots = i64::try_from(order.lots).map_err(|_| StateError::Overflow)?;
-    let price = i64::try_from(order.price).map_err(|_| StateError::Overflow)?;
-    let quote = lots.checked_mul(price).ok_or(StateError::Overflow)?;
-    let (base_lots, quote) = match order.side() {
-        Side::Bid => (lots, -quote),
-        Side::Ask => (-lots, quote),
-    };
-    let mut filled = Position {
-        base_lots,
-        quote,
-        terms: order.terms,
-        ..Position::default()
-    };
-    if order.terms.is_perpetual() {
-        let index = view.funding_index(order.terms.underlying)?;
-        filled.funding_index.set(index);
-    }
-    view.assess_with(account, Some(&filled), Purpose::AddRisk, report)?;
-    Ok(report.health_initial())
 }

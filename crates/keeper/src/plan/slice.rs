@@ -1,5 +1,6 @@
 //! A slice of a liquidation as the program would take it, on copies of the accounts: what moves, who pays whom, how everybody stands afterwards.
 
+use ballast::instructions::{share_of, split};
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, signed_value_ceil};
@@ -302,56 +303,18 @@ pub(super) fn in_whole_lots_q32(
         .min(Q32_ONE)
 }
 
-/// A fraction of signed shares, rounded towards zero.
-fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
-    if fraction_q32 >= Q32_ONE {
-        return Some(shares);
-    }
-    let size = shares.to_bits().unsigned_abs();
-    let fraction = u128::from(fraction_q32);
-    let high = (size >> 32).checked_mul(fraction)?;
-    let low = ((size & 0xffff_ffff) * fraction) >> 32;
-    let bits = i128::try_from(high.checked_add(low)?).ok()?;
-    Some(I80F48::from_bits(if shares < 0 { -bits } else { bits }))
-}
-
-/// Lots (rounded up) and the quote that goes with them.
-fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
-    if fraction_q32 >= Q32_ONE {
-        return Some((position.base_lots, position.quote));
-    }
-    let size = position.base_lots.unsigned_abs();
-    if size == 0 {
-        let quote = i128::from(position.quote) * i128::from(fraction_q32) / i128::from(Q32_ONE);
-        return Some((0, i64::try_from(quote).ok()?));
-    }
-    let lots = (u128::from(size) * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE)) as u64;
-    let quote = i128::from(position.quote) * i128::from(lots) / i128::from(size);
-    let signed = i64::try_from(lots).ok()? * position.base_lots.signum();
-    Some((signed, i64::try_from(quote).ok()?))
-}
-
-/// The part of a position's value that goes with some of its lots, rounded up; 0 without lots. Both lots have the same sign.
-///
-/// # Errors
-/// [`StateError::Overflow`].
-pub(super) fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64, StateError> {
-    if of_lots == 0 {
-        return Ok(0);
-    }
-    let (lots, of_lots) = (
-        i128::from(lots.unsigned_abs()),
-        i128::from(of_lots.unsigned_abs()),
-    );
-    let product = i128::from(value) * lots;
-    let ceil = product.div_euclid(of_lots) + i128::from(product.rem_euclid(of_lots) != 0);
-    i64::try_from(ceil).map_err(|_| StateError::Overflow)
-}
-
 fn to_signed(amount: u64) -> Result<i64, StateError> {
     i64::try_from(amount).map_err(|_| StateError::Overflow)
 }
 
 fn add(left: i64, right: i64) -> Result<i64, StateError> {
     left.checked_add(right).ok_or(StateError::Overflow)
+}
+
+/// The program's rounding of a part of a position's value.
+///
+/// # Errors
+/// [`StateError::Overflow`].
+pub(super) fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64, StateError> {
+    ballast::instructions::part_ceil(value, lots, of_lots).map_err(|_| StateError::Overflow)
 }

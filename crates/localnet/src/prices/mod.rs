@@ -8,7 +8,7 @@ pub use walk::{Asset, Walk, WalkOptions};
 
 use crate::retry::Patience;
 use crate::sender::Sender;
-use anchor_lang::prelude::{AccountMeta, AnchorSerialize, Pubkey};
+use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use anyhow::{Context, Result};
 use ballast_client::rpc::Connection;
@@ -80,18 +80,7 @@ impl Feed {
             publish_time,
             good: true,
         };
-        let mut data = Vec::new();
-        // Writing to memory does not fail.
-        let _ = price.serialize(&mut data);
-        Instruction {
-            program_id: self.program,
-            accounts: vec![
-                AccountMeta::new(self.account, false),
-                AccountMeta::new(*payer, true),
-                AccountMeta::new_readonly(anchor_lang::system_program::ID, false),
-            ],
-            data,
-        }
+        oracle_stub::write(&self.program, payer, &price)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn change_position(
 }
 
 /// The part of a position's value that goes with some of its lots, rounded up; 0 without lots. Both lots have the same sign.
-pub(super) fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64> {
+pub fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64> {
     if of_lots == 0 {
         return Ok(0);
     }

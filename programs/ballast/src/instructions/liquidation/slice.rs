@@ -221,7 +221,7 @@ fn whole_lots_q32(base_lots: i64, fraction_q32: u64) -> u64 {
 }
 
 /// A fraction of signed shares, rounded towards zero.
-fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
+pub fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
     if fraction_q32 >= Q32_ONE {
         return Some(shares);
     }
@@ -235,7 +235,7 @@ fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
 }
 
 /// Lots (rounded up) and the quote that goes with them, pro rata to the lots.
-fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
+pub fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
     if fraction_q32 >= Q32_ONE {
         return Some((position.base_lots, position.quote));
     }

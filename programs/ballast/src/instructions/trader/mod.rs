@@ -20,11 +20,9 @@ pub use close_account::*;
 pub use deposit::*;
 pub use fill_order::*;
 pub use open_account::*;
-pub use order::{OrderArgs, OrderType};
+pub use order::{OrderArgs, OrderType, health_if_filled, only_reduces};
 pub use place_and_fill::*;
 pub use place_order::*;
 pub use set_delegate::*;
 pub use transfer::*;
 pub use withdraw::*;
-
-pub(super) use order::{health_if_filled, only_reduces};
