@@ -187,6 +187,7 @@ impl Exchange {
             mints: mints.collect(),
             price_accounts: accounts.collect(),
             faucet_keypair: folder.key_path("faucet"),
+            app_url: None,
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use solana_keypair::{Keypair, read_keypair_file, write_keypair_file};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const KEYS: &str = "keys";
@@ -80,6 +81,20 @@ impl Folder {
         write_whole(&self.path(DESCRIPTION), &text)
     }
 
+    /// Takes away what an earlier run has written down: who waits for the description waits until everything is there.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(crate) fn forget(&self) -> Result<()> {
+        let path = self.path(DESCRIPTION);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What the localnet is.
     ///
     /// # Errors
@@ -92,7 +107,7 @@ impl Folder {
     }
 }
 
-/// Where everything of a localnet is. It stands as JSON in `localnet.json`.
+/// Where everything of a localnet is. It stands as JSON in `localnet.json`, from when everything runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// JSON RPC.
@@ -111,6 +126,9 @@ pub struct Description {
     pub price_accounts: BTreeMap<String, String>,
     /// The key that has the SOL and mints every token.
     pub faucet_keypair: PathBuf,
+    /// Where the app is served, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_url: Option<String>,
 }
 
 /// Writes a file so that whoever reads it finds the old text or the new one.
@@ -137,6 +155,10 @@ mod tests {
         let key = folder.key("maker").unwrap();
         assert_eq!(folder.key("maker").unwrap().pubkey(), key.pubkey());
         assert_ne!(folder.key("keeper").unwrap().pubkey(), key.pubkey());
+        folder.forget().unwrap();
+        fs::write(folder.path(DESCRIPTION), "{}").unwrap();
+        folder.forget().unwrap();
+        assert!(Folder::existing(&root).is_err());
         fs::write(folder.key_path("maker"), "[1]").unwrap();
         let error = folder.key("maker").unwrap_err().to_string();
         assert!(error.contains("maker.json"), "{error}");

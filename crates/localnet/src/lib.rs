@@ -4,6 +4,7 @@
 
 pub mod cluster;
 mod exchange;
+mod faucet;
 mod folder;
 mod keeper;
 mod localnet;
@@ -13,9 +14,11 @@ mod retry;
 mod sender;
 mod surface;
 mod tokens;
+pub mod web;
 
 pub use cluster::{Cluster, ClusterOptions, Preloaded};
 pub use exchange::{CONFIG, Exchange, Keys};
+pub use faucet::{Faucet, Gift, USUAL_DOLLARS, USUAL_SOL};
 pub use folder::{Description, Folder};
 pub use keeper::Keeper;
 pub use localnet::{Localnet, LocalnetOptions};
@@ -26,3 +29,4 @@ pub use prices::{
 };
 pub use surface::{Surfaces, next_surface};
 pub use tokens::{LAMPORTS, Token, fund, mint_to};
+pub use web::AppOptions;

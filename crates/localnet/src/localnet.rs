@@ -2,11 +2,13 @@
 
 use crate::cluster::{Cluster, ClusterOptions, deploy_folder};
 use crate::exchange::{CONFIG, Exchange, Keys};
+use crate::faucet::Faucet;
 use crate::folder::Folder;
 use crate::keeper::Keeper;
 use crate::maker::{MakerOptions, MarketMaker};
 use crate::prices::{PriceOptions, Prices};
 use crate::surface::Surfaces;
+use crate::web::{self, AppOptions, Network, Web};
 use anyhow::{Context, Result, bail};
 use solana_signer::Signer;
 use std::fs::{self, File};
@@ -32,6 +34,8 @@ pub struct LocalnetOptions {
     pub keeper: bool,
     /// What the cluster's clock shows at the start, unix seconds.
     pub start_time: Option<i64>,
+    /// Whether and how the app is served.
+    pub app: Option<AppOptions>,
 }
 
 impl LocalnetOptions {
@@ -46,12 +50,14 @@ impl LocalnetOptions {
             maker: Some(MakerOptions::default()),
             keeper: true,
             start_time: None,
+            app: None,
         }
     }
 }
 
 /// A cluster with an exchange that lives. Dropping it stops everything, the cluster last.
 pub struct Localnet {
+    web: Option<Web>,
     keeper: Option<Keeper>,
     _maker: Option<MarketMaker>,
     _surfaces: Surfaces,
@@ -81,7 +87,10 @@ impl Localnet {
         if options.reset {
             empty(&folder)?;
         }
+        folder.forget()?;
         note_programs(&folder, &mut tell)?;
+        // What is wrong with it is told before everything else has been started.
+        let site = options.app.as_ref().map(web::open).transpose()?;
 
         let keys = Keys::open(&folder)?;
         let cluster = Cluster::start(ClusterOptions {
@@ -136,8 +145,22 @@ impl Localnet {
             false => None,
         };
         prices.set_refresh(keeper.is_none());
-        folder.describe(&exchange.describe(&cluster.url(), &cluster.ws_url(), &folder))?;
+        let mut description = exchange.describe(&cluster.url(), &cluster.ws_url(), &folder);
+        let web = match site {
+            Some(site) => {
+                let connection = cluster.connection();
+                let network = Network::read(&connection, &description).await?;
+                let faucet = Faucet::open(&description)?;
+                let web = web::serve(site, &network, faucet, prices.walk())?;
+                tell("app");
+                description.app_url = Some(web.url());
+                Some(web)
+            }
+            None => None,
+        };
+        folder.describe(&description)?;
         Ok(Self {
+            web,
             keeper,
             _maker: maker,
             _surfaces: surfaces,
@@ -168,6 +191,11 @@ impl Localnet {
             self.prices.set_refresh(true);
         }
         Ok(ended)
+    }
+
+    /// Where the app is served, when it is.
+    pub fn app_url(&self) -> Option<String> {
+        self.web.as_ref().map(Web::url)
     }
 
     /// Where the keeper's metrics and health are served, when there is one.

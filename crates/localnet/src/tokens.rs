@@ -92,19 +92,27 @@ pub async fn fund(
     lamports: u64,
     tokens: &[(&Token, u64)],
 ) -> Result<()> {
-    let mut instructions = Vec::new();
-    if lamports > 0 {
-        instructions.push(system_instruction::transfer(
-            &faucet.pubkey(),
-            owner,
-            lamports,
-        ));
-    }
-    for (token, amount) in tokens.iter().filter(|(_, amount)| *amount > 0) {
-        instructions.extend(mint_to(&faucet.pubkey(), owner, &token.mint, *amount)?);
-    }
+    let amounts = tokens.iter().map(|(token, amount)| (token.mint, *amount));
+    let instructions = funding(&faucet.pubkey(), owner, lamports, amounts)?;
     if !instructions.is_empty() {
         connection.send(&instructions, &[faucet]).await?;
     }
     Ok(())
+}
+
+/// What gives a wallet SOL and native units of tokens. Signer: the faucet.
+pub(crate) fn funding(
+    faucet: &Pubkey,
+    owner: &Pubkey,
+    lamports: u64,
+    amounts: impl Iterator<Item = (Pubkey, u64)>,
+) -> Result<Vec<Instruction>> {
+    let mut instructions = Vec::new();
+    if lamports > 0 {
+        instructions.push(system_instruction::transfer(faucet, owner, lamports));
+    }
+    for (mint, amount) in amounts.filter(|(_, amount)| *amount > 0) {
+        instructions.extend(mint_to(faucet, owner, &mint, amount)?);
+    }
+    Ok(instructions)
 }

@@ -3,7 +3,10 @@
 use anchor_lang::prelude::Pubkey;
 use ballast_client::Mirror;
 use ballast_client::state::{MarketTerms, Order, Side};
-use ballast_localnet::{Command, Localnet, LocalnetOptions, WalkOptions, fund};
+use ballast_localnet::{
+    AppOptions, Command, LAMPORTS, Localnet, LocalnetOptions, WalkOptions, fund,
+};
+use serde_json::{Value, json};
 use solana_signer::Signer;
 use std::time::{Duration, Instant};
 
@@ -42,6 +45,38 @@ fn quoted(mirror: &Mirror, now: i64, owner: &Pubkey) -> [usize; 3] {
     counts
 }
 
+/// The app is told where everything is, and its faucet gives.
+async fn check_app(localnet: &Localnet) {
+    let url = localnet.app_url().unwrap();
+    let description = localnet.folder.description().unwrap();
+    assert_eq!(description.app_url.as_ref(), Some(&url));
+    let network: Value = reqwest::get(format!("{url}/network.json"))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(network["rpcUrl"], description.url);
+    assert_eq!(network["exchange"], description.exchange);
+    assert_eq!(network["underlyings"], json!(["SOL", "ETH", "BTC"]));
+    let feeds = &localnet.exchange.feeds;
+    let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
+    let accounts: Vec<String> = feeds.iter().map(|feed| feed.account.to_string()).collect();
+    assert_eq!(network["feeds"], json!(names));
+    assert_eq!(network["priceAccounts"], json!(accounts));
+
+    let wallet = Pubkey::new_unique();
+    let ask = json!({ "address": wallet.to_string(), "sol": 2, "dollars": 500 });
+    let client = reqwest::Client::new();
+    let request = client.post(format!("{url}/faucet")).json(&ask);
+    let gift: Value = request.send().await.unwrap().json().await.unwrap();
+    let usdc = gift["tokens"]["USDC"].as_f64().unwrap();
+    assert!((usdc / 500.0 - 1.0).abs() < 0.01, "{gift}");
+    let rpc = localnet.cluster.connection();
+    let lamports = rpc.rpc().get_balance(&wallet).await.unwrap();
+    assert_eq!(lamports, 2 * LAMPORTS);
+}
+
 #[tokio::test]
 async fn an_exchange_is_quoted_and_follows_a_crash() {
     if std::env::var_os("BALLAST_NO_CLUSTER").is_some_and(|value| value == "1") {
@@ -51,6 +86,12 @@ async fn an_exchange_is_quoted_and_follows_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = LocalnetOptions::new(folder.path().to_owned());
     options.keeper = false;
+    let app = tempfile::tempdir().unwrap();
+    std::fs::write(app.path().join("index.html"), "<html>").unwrap();
+    options.app = Some(AppOptions {
+        folder: app.path().to_owned(),
+        port: 0,
+    });
     options.prices.every = Duration::from_secs(1);
     options.prices.walk = WalkOptions {
         seed: 3,
@@ -111,6 +152,7 @@ async fn an_exchange_is_quoted_and_follows_a_crash() {
         connection.rpc().get_balance(&wallet).await.unwrap(),
         1_000_000
     );
+    check_app(&localnet).await;
     assert_eq!(localnet.check().unwrap(), None);
 
     // A folder is one localnet's.

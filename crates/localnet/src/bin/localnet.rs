@@ -2,13 +2,11 @@
 
 use anchor_lang::prelude::Pubkey;
 use anyhow::{Context, Result, anyhow, bail};
-use ballast_localnet::cluster::connect;
 use ballast_localnet::{
-    CONTROL_FILE, Command as PriceCommand, Folder, LAMPORTS, Localnet, LocalnetOptions, Token,
-    WalkOptions, fund,
+    AppOptions, CONTROL_FILE, Command as PriceCommand, Faucet, Folder, Localnet, LocalnetOptions,
+    USUAL_DOLLARS, USUAL_SOL, WalkOptions,
 };
 use clap::{Args, Parser, Subcommand};
-use solana_keypair::read_keypair_file;
 use std::env;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -20,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Names the folder when no option does.
 const FOLDER_VARIABLE: &str = "BALLAST_LOCALNET_DIR";
+/// Names the folder with the built app when no option does.
+const APP_VARIABLE: &str = "BALLAST_APP_DIR";
 const LOG: &str = "localnet.log";
 /// How often the processes are looked after.
 const LOOK: Duration = Duration::from_millis(500);
@@ -52,7 +52,7 @@ struct Arguments {
 
 #[derive(Args)]
 struct Run {
-    /// The port of the RPC; the websocket is on the next one.
+    /// The port of the RPC, 0 for any free one; the websocket is on the next one.
     #[arg(long, default_value_t = 8899)]
     rpc_port: u16,
     /// Prices with the same seed walk the same way, as long as nobody sets them.
@@ -61,6 +61,15 @@ struct Run {
     /// How fast prices move, compared with usual; 0 keeps them where they are.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// The folder with the built app, which is served; without it, and without BALLAST_APP_DIR, none is.
+    #[arg(long, value_name = "DIR")]
+    app: Option<PathBuf>,
+    /// The port of the app, 0 for any free one.
+    #[arg(long, default_value_t = 8080)]
+    app_port: u16,
+    /// Without the app.
+    #[arg(long, conflicts_with = "app")]
+    no_app: bool,
     /// Another configuration than migrations/localnet.toml.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -78,6 +87,18 @@ struct Run {
     start_time: Option<i64>,
 }
 
+impl Run {
+    /// What is served of the app.
+    fn app(&self) -> Option<AppOptions> {
+        let named = env::var_os(APP_VARIABLE).filter(|path| !path.is_empty());
+        let folder = self.app.clone().or_else(|| named.map(PathBuf::from));
+        folder.filter(|_| !self.no_app).map(|folder| AppOptions {
+            folder,
+            port: self.app_port,
+        })
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Give a wallet SOL and test tokens on the running localnet.
@@ -85,10 +106,10 @@ enum Command {
         /// The wallet's address.
         wallet: Pubkey,
         /// SOL for fees and rent.
-        #[arg(long, default_value_t = 100.0)]
+        #[arg(long, default_value_t = USUAL_SOL)]
         sol: f64,
         /// How much of each token it gets, US dollars.
-        #[arg(long, default_value_t = 100_000.0)]
+        #[arg(long, default_value_t = USUAL_DOLLARS)]
         dollars: f64,
     },
     /// Set a price on the running localnet by hand: `price SOL x0.8`, `price SOL 120`, `price SOL halt`, `price SOL resume`.
@@ -139,7 +160,7 @@ fn run(arguments: Arguments) -> Result<()> {
 async fn live(run: Run, folder: &Folder) -> Result<()> {
     log_into(folder)?;
     let mut options = LocalnetOptions::new(folder.root().to_owned());
-    options.rpc_port = Some(run.rpc_port);
+    options.rpc_port = (run.rpc_port != 0).then_some(run.rpc_port);
     options.reset = run.reset;
     options.keeper = !run.no_keeper;
     options.start_time = run.start_time;
@@ -148,6 +169,7 @@ async fn live(run: Run, folder: &Folder) -> Result<()> {
         speed: run.speed,
     };
     options.prices.control = Some(folder.path(CONTROL_FILE));
+    options.app = run.app();
     if run.no_maker {
         options.maker = None;
     }
@@ -198,6 +220,9 @@ fn introduce(localnet: &Localnet) {
         folder,
         ..
     } = localnet;
+    if let Some(url) = localnet.app_url() {
+        println!("\nThe app is at {url}");
+    }
     println!("\nRPC        {}", cluster.url());
     println!("websocket  {}", cluster.ws_url());
     println!("exchange   {}", exchange.addresses.exchange);
@@ -232,49 +257,11 @@ fn log_into(folder: &Folder) -> Result<()> {
 }
 
 async fn give(folder: &Folder, wallet: &Pubkey, sol: f64, dollars: f64) -> Result<()> {
-    let description = folder.description()?;
-    let connection = connect(&description.url);
-    let path = &description.faucet_keypair;
-    let faucet =
-        read_keypair_file(path).map_err(|error| anyhow!("the key {}: {error}", path.display()))?;
-    let exchange = description
-        .exchange
-        .parse()
-        .context("localnet.json has no exchange")?;
-    let mirror = connection
-        .exchange(&exchange)
-        .await
-        .context("is the localnet running?")?;
-    let listed = &mirror.exchange.assets[..usize::from(mirror.exchange.asset_count)];
-    let mut given = Vec::new();
-    for asset in listed {
-        let mint = asset.mint.to_string();
-        let name = description
-            .mints
-            .iter()
-            .find(|(_, address)| **address == mint);
-        let price: f64 = mirror.board.price(asset.feed)?.price.get().to_num();
-        if price <= 0.0 {
-            bail!("the board has no prices yet");
-        }
-        let token = Token {
-            name: name.map_or(mint.clone(), |(name, _)| name.clone()),
-            mint: asset.mint,
-            decimals: asset.decimals,
-        };
-        // Prices are millionths of a dollar per native unit.
-        given.push((token, (dollars * 1e6 / price).round() as u64));
-    }
-    let tokens: Vec<(&Token, u64)> = given
-        .iter()
-        .map(|(token, amount)| (token, *amount))
-        .collect();
-    let lamports = (sol * LAMPORTS as f64).round() as u64;
-    fund(&connection, &faucet, wallet, lamports, &tokens).await?;
+    let faucet = Faucet::open(&folder.description()?)?;
+    let gift = faucet.give(wallet, sol, dollars).await?;
     println!("{sol} SOL for fees");
-    for (token, amount) in given {
-        let whole = amount as f64 / 10f64.powi(i32::from(token.decimals));
-        println!("{whole:.4} {} ({})", token.name, token.mint);
+    for (token, amount) in gift.tokens {
+        println!("{amount:.4} {token}");
     }
     Ok(())
 }

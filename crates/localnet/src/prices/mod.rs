@@ -186,6 +186,11 @@ impl Prices {
         lock(&self.walk).apply(command)
     }
 
+    /// For whoever sets prices from elsewhere.
+    pub(crate) fn walk(&self) -> Arc<Mutex<Walk>> {
+        self.walk.clone()
+    }
+
     /// Whether the board is refreshed from now on when prices are written.
     pub fn set_refresh(&self, refresh: bool) {
         self.refresh.store(refresh, Ordering::Relaxed);
@@ -203,7 +208,7 @@ impl Drop for Prices {
     }
 }
 
-fn lock(walk: &Mutex<Walk>) -> std::sync::MutexGuard<'_, Walk> {
+pub(crate) fn lock(walk: &Mutex<Walk>) -> std::sync::MutexGuard<'_, Walk> {
     walk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -157,6 +157,11 @@ impl Walk {
         true
     }
 
+    /// All tickers.
+    pub fn tickers(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(|path| path.ticker.as_str())
+    }
+
     /// What is published of a ticker now; nothing when it is unknown or halted.
     pub fn quote(&self, ticker: &str) -> Option<Quote> {
         let path = self
