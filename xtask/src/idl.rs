@@ -1,14 +1,11 @@
 //! The IDL of the program, made by compiling it for the host.
 
-use std::{
-    env, fs,
-    hash::{DefaultHasher, Hasher},
-    path::{Path, PathBuf},
-};
+use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::{
+    fingerprint::fingerprint,
     process::{cargo, run},
     workspace::Workspace,
 };
@@ -25,16 +22,20 @@ const SOURCES: &[&str] = &[
     "Cargo.lock",
 ];
 
-/// Writes `target/idl/ballast.json`, unless it was made from the same sources.
+/// Where the IDL lies: `target/idl/ballast.json`.
+pub fn path(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("idl").join("ballast.json")
+}
+
+/// Writes the IDL, unless it was made from the same sources.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.target.join("idl");
-    let idl = folder.join("ballast.json");
-    let stamp = folder.join("ballast.stamp");
-    let fingerprint = fingerprint(workspace)?;
+    let idl = path(workspace);
+    let stamp = idl.with_extension("stamp");
+    let fingerprint = fingerprint(SOURCES.iter().map(|source| workspace.path(source)))?;
     if idl.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == fingerprint) {
         return Ok(());
     }
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(workspace.target.join("idl"))?;
     eprintln!("Building the IDL");
     let mut command = cargo();
     command
@@ -62,30 +63,4 @@ fn path_with_this_cargo() -> Option<std::ffi::OsString> {
     let first = cargo.parent()?.to_owned();
     let rest = env::var_os("PATH").unwrap_or_default();
     env::join_paths(std::iter::once(first).chain(env::split_paths(&rest))).ok()
-}
-
-/// Changes with any of the sources.
-fn fingerprint(workspace: &Workspace) -> Result<String> {
-    let mut files = Vec::new();
-    for source in SOURCES {
-        collect(&workspace.path(source), &mut files)?;
-    }
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    for file in files {
-        hasher.write(file.as_os_str().as_encoded_bytes());
-        hasher.write(&fs::read(&file)?);
-    }
-    Ok(format!("{:016x}", hasher.finish()))
-}
-
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-        collect(&entry?.path(), files)?;
-    }
-    Ok(())
 }

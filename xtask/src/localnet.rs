@@ -4,29 +4,52 @@ use std::{env, os::unix::process::CommandExt as _, path::PathBuf, process::Comma
 
 use anyhow::{Context, Result};
 
-use crate::{build::build, process::run, tasks::in_workspace, validator, workspace::Workspace};
+use crate::{
+    app::{APP_VARIABLE, App},
+    build::build,
+    process::run,
+    tasks::{DEPLOY_VARIABLE, in_workspace},
+    validator,
+    workspace::Workspace,
+};
 
 /// Where it keeps everything unless `--folder` says otherwise.
 const FOLDER_VARIABLE: &str = "BALLAST_LOCALNET_DIR";
 /// The command-line tool, which is the keeper.
 const CLI_VARIABLE: &str = "BALLAST_CLI";
-/// The packages and their binaries.
-const BINARIES: [(&str, &str); 2] = [("ballast-localnet", "localnet"), ("ballast-cli", "ballast")];
+/// Its option that leaves the app out.
+const NO_APP: &str = "--no-app";
 
 /// Builds what is needed and becomes the localnet: a Ctrl-C is its alone, and its exit code is this command's.
 pub fn localnet(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let mut command = if is_start(arguments) {
-        let validator = validator::find_or_explain()?;
-        build(workspace, &["ballast".into(), "oracle-stub".into()])?;
-        // Not quiet: the first time takes minutes.
-        let mut command = binaries(workspace, &BINARIES, &["build"])?;
-        command.env(validator::VARIABLE, validator);
-        command
-    } else {
-        binaries(workspace, &BINARIES[..1], &["build", "--quiet"])?
-    };
-    let error = command.args(arguments).exec();
+    let mut environment = Vec::new();
+    // Not quiet at a start: the first time takes minutes.
+    let mut build_arguments = vec!["--quiet"];
+    if is_start(arguments) {
+        build_arguments.clear();
+        environment.push((validator::VARIABLE, validator::find_or_explain()?));
+        let has_app = !arguments.iter().any(|argument| argument == NO_APP);
+        let app = has_app.then(|| App::ready(workspace)).transpose();
+        let app = app.context("no app; `--no-app` does without it")?;
+        build_programs(workspace)?;
+        if let Some(app) = app {
+            app.build()?;
+            environment.push((APP_VARIABLE, app.dist()));
+        }
+    }
+    let binaries = Binaries::build(workspace, &build_arguments)?;
+    let mut command = Command::new(&binaries.localnet);
+    binaries.tell(&mut command);
+    if env::var_os(FOLDER_VARIABLE).is_none() {
+        command.env(FOLDER_VARIABLE, workspace.target.join("localnet"));
+    }
+    let error = command.envs(environment).args(arguments).exec();
     Err(error).context("cannot start the localnet")
+}
+
+/// Builds the programs that a localnet has.
+pub fn build_programs(workspace: &Workspace) -> Result<()> {
+    build(workspace, &["ballast".into(), "oracle-stub".into()])
 }
 
 /// Whether it is started, and not asked for help or told to do something with a running one.
@@ -36,20 +59,42 @@ fn is_start(arguments: &[String]) -> bool {
     !arguments.iter().any(helps) && !arguments.iter().any(commands)
 }
 
-/// Builds binaries and gives the command that runs the first.
-fn binaries(workspace: &Workspace, binaries: &[(&str, &str)], build: &[&str]) -> Result<Command> {
-    for (package, binary) in binaries {
-        run(in_workspace(workspace, build).args(["--package", package, "--bin", binary]))?;
+/// The programs of a localnet on this machine.
+pub struct Binaries {
+    /// The localnet itself.
+    pub localnet: PathBuf,
+    cli: PathBuf,
+    deploy: PathBuf,
+}
+
+impl Binaries {
+    /// Builds them together: alone, each would be compiled with other features of what both use, and so twice.
+    pub fn build(workspace: &Workspace, arguments: &[&str]) -> Result<Self> {
+        let packages = [
+            "build",
+            "--package",
+            "ballast-localnet",
+            "--package",
+            "ballast-cli",
+        ];
+        let binaries = ["--bin", "localnet", "--bin", "ballast"];
+        run(in_workspace(workspace, &packages)
+            .args(binaries)
+            .args(arguments))?;
+        let built = workspace.target.join("debug");
+        Ok(Self {
+            localnet: built.join("localnet"),
+            cli: built.join("ballast"),
+            deploy: workspace.deploy(),
+        })
     }
-    let built = |binary: &str| -> PathBuf { workspace.target.join("debug").join(binary) };
-    let mut command = Command::new(built(binaries[0].1));
-    command
-        .env(CLI_VARIABLE, built(BINARIES[1].1))
-        .env("BALLAST_DEPLOY_DIR", workspace.deploy());
-    if env::var_os(FOLDER_VARIABLE).is_none() {
-        command.env(FOLDER_VARIABLE, workspace.target.join("localnet"));
+
+    /// Tells a localnet, or who starts one, where everything is.
+    pub fn tell(&self, command: &mut Command) {
+        command
+            .env(CLI_VARIABLE, &self.cli)
+            .env(DEPLOY_VARIABLE, &self.deploy);
     }
-    Ok(command)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! `cargo xtask`: the one front door to building, testing and showing Ballast.
 
+mod app;
 mod bench;
 mod build;
 mod builtins;
 mod debian;
+mod fingerprint;
 mod idl;
 mod localnet;
 mod process;
@@ -56,11 +58,13 @@ enum Command {
         #[arg(value_parser = build::program_names())]
         programs: Vec<String>,
     },
-    /// Build, then run every test of the workspace, those on a local cluster included.
+    /// Build, then run every test of the workspace and of the app, those on a local cluster and in a browser included.
     ///
     /// These need solana-test-validator. Where it is missing it is installed first, which is a compilation of 35 to 50 minutes on two cores, once.
+    /// The app needs Node.js 20.19 or newer, and Chromium, which root gets from Debian's packages. With arguments that choose among cargo's tests,
+    /// the app's are left out.
     Test {
-        /// Leave out the tests that start a validator.
+        /// Leave out the tests that start a validator, the app's end-to-end tests among them.
         #[arg(long)]
         no_cluster: bool,
         /// Arguments for `cargo test`, for instance `-p ballast-risk -- --nocapture`.
@@ -76,14 +80,25 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Build, then run an exchange on a local cluster: prices that walk, a market maker, a keeper. Ctrl-C stops it.
+    /// Build, then run an exchange on a local cluster: prices that walk, a market maker, a keeper, the app. Ctrl-C stops it.
+    ///
+    /// With `--no-app` Node.js is not needed.
     #[command(disable_help_flag = true)]
     Localnet {
         /// Arguments for the localnet; `--help` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Check formatting and lints, warnings denied.
+    /// Build or test the wallet frontend in app/, which needs Node.js 20.19 or newer.
+    App {
+        /// What is to be done.
+        #[arg(default_value = "build")]
+        task: app::Task,
+        /// Arguments for dev, e2e, screenshots and bench.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check formatting and lints, warnings denied, the app's too.
     Check,
 }
 
@@ -109,6 +124,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench => bench::bench(&workspace),
         Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
         Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),
+        Command::App { task, arguments } => app::run_task(&workspace, task, &arguments),
         Command::Check => tasks::check(&workspace),
     }
 }
@@ -140,6 +156,21 @@ mod tests {
         assert!(left_out("xtask test --no-cluster"));
         assert!(left_out("xtask test --no-cluster -p x"));
         assert_eq!(passed_on("xtask test --no-cluster -p x"), ["-p", "x"]);
+    }
+
+    #[test]
+    fn the_app_is_built_unless_a_task_is_named() {
+        let task = |line: &str| match Arguments::try_parse_from(line.split(' ')) {
+            Ok(Arguments {
+                command: Command::App { task, arguments },
+            }) => (task, arguments.join(" ")),
+            _ => panic!("{line} is refused"),
+        };
+        let named = |line: &str| task(line).0;
+        assert_eq!(named("xtask app"), app::Task::Build);
+        assert_eq!(named("xtask app screenshots"), app::Task::Screenshots);
+        let (task, arguments) = task("xtask app e2e --bail 1");
+        assert_eq!((task, arguments.as_str()), (app::Task::E2e, "--bail 1"));
     }
 
     #[test]

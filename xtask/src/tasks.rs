@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::{
+    app::App,
     build::build,
     process::{cargo, run},
     setup, validator,
@@ -12,15 +13,18 @@ use crate::{
 };
 
 /// Where tests and the demo find the programs.
-const DEPLOY_VARIABLE: &str = "BALLAST_DEPLOY_DIR";
+pub const DEPLOY_VARIABLE: &str = "BALLAST_DEPLOY_DIR";
 
 /// Says to tests that no validator may be started.
 const NO_CLUSTER_VARIABLE: &str = "BALLAST_NO_CLUSTER";
 /// Packages with tests that start a validator.
 const CLUSTER_PACKAGES: [&str; 2] = ["ballast-cli", "ballast-localnet"];
 
-/// Builds, then runs the tests of the whole workspace, or those that `arguments` choose.
+/// Builds, then runs the tests of the whole workspace and of the app, or those of cargo's that `arguments` choose.
 pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Result<()> {
+    let chooses = arguments.first().is_some_and(|argument| argument != "--");
+    // What is missing is said before everything is built.
+    let app = (!chooses).then(|| App::ready(workspace)).transpose()?;
     build(workspace, &[])?;
     let of_cargo: Vec<&String> = arguments
         .iter()
@@ -42,7 +46,17 @@ pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Re
     if !chooses_package {
         command.arg("--workspace");
     }
-    run(command.args(arguments))
+    run(command.args(arguments))?;
+    let Some(app) = app else {
+        println!("Left out: the app's tests (`cargo xtask app test` and `e2e`)");
+        return Ok(());
+    };
+    app.test()?;
+    if no_cluster {
+        println!("Left out: the app's end-to-end tests (--no-cluster)");
+        return app.build();
+    }
+    app.in_browser("e2e", &[])
 }
 
 /// Builds, then runs the demo, compiled like the tests: their dependencies, the whole VM, serve it too.
@@ -60,7 +74,7 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(&mut command)
 }
 
-/// Checks formatting and lints.
+/// Checks formatting and lints, the app's too.
 pub fn check(workspace: &Workspace) -> Result<()> {
     let missing = setup::missing_components();
     if !missing.is_empty() {
@@ -81,7 +95,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
             "-D",
             "warnings",
         ],
-    ))
+    ))?;
+    App::ready(workspace)?.check()
 }
 
 /// Cargo in the checkout, with the programs where tests find them.
