@@ -37,7 +37,7 @@ pub use layout::{StoredI80F48, Tagged, view};
 pub use margin_account::*;
 pub use market::*;
 
-use solana_pubkey::Pubkey;
+pub use solana_pubkey::Pubkey;
 
 /// Address of the program on every cluster.
 pub const ID: Pubkey = Pubkey::from_str_const("GXDMg1wQgWB3U92DXiQ5NeDGWMm5gDnKkHxZ4ZG1e6pP");

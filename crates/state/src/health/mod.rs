@@ -23,7 +23,7 @@ use crate::{
 use assessment::Assessment;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::depeg_factor_q32;
-use ballast_risk::numbers::{mul_price_int, mul_price_q32_floor};
+use ballast_risk::numbers::{mul_price_int, mul_price_q32_floor, mul_q32_ceil, value_ceil};
 use ballast_risk::pricing::OptionKind;
 use fixed::types::I80F48;
 
@@ -149,6 +149,58 @@ impl<'a> View<'a> {
                 .ok_or(StateError::Overflow)?;
         }
         Ok(mark.abs_diff(I80F48::from_num(price)) <= width)
+    }
+
+    /// The lowest and the highest price (quote units per lot) within the band of [`View::is_within_band`]; the lowest is at least 1.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`], [`StateError::Overflow`].
+    pub fn price_band(&self, terms: &MarketTerms) -> Result<(u64, u64), StateError> {
+        let listed = self.exchange.underlying(terms.underlying)?;
+        let mark = self.mark(terms)?;
+        let of_spot = match terms.is_option() {
+            true => mul_price_q32_floor(
+                self.last_mark(terms.underlying)?,
+                listed.option_price_band_q32,
+            )?,
+            false => I80F48::ZERO,
+        };
+        let width = mul_price_q32_floor(mark, listed.price_band_q32)?.checked_add(of_spot);
+        let width = width.ok_or(StateError::Overflow)?;
+        let high = mark.checked_add(width).and_then(I80F48::checked_to_num);
+        let low = mark.saturating_sub(width).max(I80F48::ONE);
+        let low = low.checked_ceil().and_then(I80F48::checked_to_num);
+        low.zip(high).ok_or(StateError::Overflow)
+    }
+
+    /// What one side of a fill pays, quote units, rounded up: a part of the traded value; for an option of the underlying's value, up to a share of
+    /// the premium. The price is in quote units per lot.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`] for an option, [`StateError::Overflow`].
+    pub fn fee(
+        &self,
+        terms: &MarketTerms,
+        lots: u64,
+        price: u64,
+        is_maker: bool,
+    ) -> Result<u64, StateError> {
+        let rates = &self.exchange.fees[terms.kind()? as usize];
+        let rate_q32 = if is_maker {
+            rates.maker_q32
+        } else {
+            rates.taker_q32
+        };
+        let value = lots.checked_mul(price).and_then(|value| value.try_into().ok());
+        let value = value.ok_or(StateError::Overflow)?;
+        let fee = if terms.is_option() {
+            let notional = value_ceil(lots, self.last_mark(terms.underlying)?)?;
+            let cap = mul_q32_ceil(value, rates.premium_cap_q32)?;
+            mul_q32_ceil(notional, rate_q32)?.min(cap)
+        } else {
+            mul_q32_ceil(value, rate_q32)?
+        };
+        Ok(fee.unsigned_abs())
     }
 
     /// Mark of one lot of a market at the last known price, however old that is.

@@ -79,6 +79,18 @@ impl<'a> WhatIf<'a> {
         position.change(lots, quote)
     }
 
+    /// Takes a fee from the position in a market.
+    ///
+    /// # Errors
+    /// [`StateError::PositionSlotsFull`], [`StateError::Overflow`].
+    pub fn pay(&mut self, terms: &MarketTerms, fee: u64) -> Result<(), StateError> {
+        let fee = i64::try_from(fee).map_err(|_| StateError::Overflow)?;
+        if fee == 0 {
+            return Ok(());
+        }
+        self.account.position_mut(terms)?.change(0, -fee)
+    }
+
     /// Multiplies the price of an underlying and of the assets mapped to it by a factor, Q32, at once: slow prices stay.
     ///
     /// # Errors
@@ -163,6 +175,36 @@ impl<'a> WhatIf<'a> {
         }
     }
 
+    /// Turns the futures and options that are chosen and have not expired yet into quote: at their payoff at the present mark of their underlying,
+    /// as if that were the settlement price.
+    ///
+    /// # Errors
+    /// [`StateError::PriceNeverSet`], [`StateError::Overflow`].
+    pub fn settle_at_mark(
+        &mut self,
+        is_chosen: impl Fn(&MarketTerms) -> bool,
+    ) -> Result<(), StateError> {
+        let view = View {
+            exchange: self.exchange,
+            board: &self.board,
+            now: self.now,
+        };
+        for position in &mut self.account.positions {
+            let terms = position.terms;
+            let is_live = position.base_lots != 0 && !terms.is_perpetual();
+            if !is_live || terms.is_expired(view.now) || !is_chosen(&terms) {
+                continue;
+            }
+            let mark = view.last_mark(terms.underlying)?.checked_round();
+            let mark = mark.and_then(I80F48::checked_to_num);
+            let payoff = terms.payoff(mark.ok_or(StateError::Overflow)?)?;
+            let received = i128::from(position.base_lots) * i128::from(payoff);
+            let received = i64::try_from(received).map_err(|_| StateError::Overflow)?;
+            position.change(-position.base_lots, received)?;
+        }
+        Ok(())
+    }
+
     /// The account as it would be.
     pub fn account(&self) -> &MarginAccount {
         &self.account
@@ -219,7 +261,8 @@ impl<'a> WhatIf<'a> {
         Ok(marks)
     }
 
-    fn view(&self) -> View<'_> {
+    /// Where the account as it would be is assessed.
+    pub fn view(&self) -> View<'_> {
         View {
             exchange: self.exchange,
             board: &self.board,

@@ -1,0 +1,532 @@
+//! What may happen to an account, and whether the program would allow it.
+
+use ballast_risk::numbers::mul_q32_ceil;
+use ballast_state::health::{Purpose, Report, View, WhatIf};
+use ballast_state::{
+    Bank, MarginAccount, MarketTerms, Order, Pausable, Position, StateError, ledger,
+};
+
+use crate::failure::{Failure, Refusal};
+use crate::request::Change;
+use crate::wire::{Integer, Liquidity, Side};
+
+answer! {
+    /// An account before and after changes.
+    pub struct WhatIfAnswer {
+        /// Before.
+        pub before: crate::assess::Assessment,
+        /// After. A change that is not possible at all is left out; one that is only not allowed has happened.
+        pub after: crate::assess::Assessment,
+        /// Whether the program would allow all of it, each step at the time it comes, as far as the loaded accounts tell. Without its bank it says
+        /// nothing about an asset's caps, and nothing about the open interest of a market.
+        pub allowed: bool,
+        /// What it would refuse.
+        pub refusals: Vec<ChangeRefusal>,
+        /// Trading fees and fees on new loans that are paid, quote units and native units of the borrowed assets apart.
+        pub fees: Vec<ChangeFee>,
+    }
+
+    /// A change that would be refused.
+    pub struct ChangeRefusal {
+        /// Its place in the request.
+        pub change: u32,
+        /// Why.
+        pub failure: Failure,
+    }
+
+    /// What a change costs.
+    pub struct ChangeFee {
+        /// Its place in the request.
+        pub change: u32,
+        /// Asset in which it is paid; the quote asset for trades.
+        pub asset: u8,
+        /// Native units.
+        pub amount: Integer,
+    }
+
+    /// The largest size that is allowed.
+    pub struct LargestAnswer {
+        /// Native units or lots, without sign; 0 when none is.
+        pub size: Integer,
+        /// What stands against one more.
+        pub limit: Option<Failure>,
+    }
+}
+
+/// Changes one after the other.
+#[derive(Clone)]
+pub struct Sequence<'a> {
+    /// The account and the markets as they would be.
+    pub what_if: WhatIf<'a>,
+    /// What the program would refuse so far.
+    pub refusals: Vec<ChangeRefusal>,
+    /// What was paid so far.
+    pub fees: Vec<ChangeFee>,
+    banks: &'a [Box<Bank>],
+    done: u32,
+}
+
+/// Initial health if an order were filled whole at its price, quote units.
+///
+/// # Errors
+/// As [`View::assess`] for adding risk.
+pub fn health_if_filled(
+    view: &View,
+    account: &MarginAccount,
+    order: &Order,
+) -> Result<i64, StateError> {
+    let lots = i64::try_from(order.lots).map_err(|_| StateError::Overflow)?;
+    let price = i64::try_from(order.price).map_err(|_| StateError::Overflow)?;
+    let quote = lots.checked_mul(price).ok_or(StateError::Overflow)?;
+    let (base_lots, quote) = match order.side() {
+        ballast_state::Side::Bid => (lots, -quote),
+        ballast_state::Side::Ask => (-lots, quote),
+    };
+    let mut filled = Position {
+        base_lots,
+        quote,
+        terms: order.terms,
+        ..Position::default()
+    };
+    if order.terms.is_perpetual() {
+        let index = view.funding_index(order.terms.underlying)?;
+        filled.funding_index.set(index);
+    }
+    let mut report = Report::boxed();
+    view.assess_with(account, Some(&filled), Purpose::AddRisk, &mut report)?;
+    Ok(report.health_initial())
+}
+
+/// What may leave a bank now by its outflow limit, native units.
+pub fn outflow_left(bank: &Bank, now: i64) -> u64 {
+    let mut bank = *bank;
+    // An inflow of nothing brings the outflow up to date.
+    bank.count_inflow(0, now);
+    bank.outflow_limit.saturating_sub(bank.outflow)
+}
+
+/// Lots of a position that a trade can reduce.
+fn reducible(account: &MarginAccount, terms: &MarketTerms, lots: i64) -> u64 {
+    let held = account.lots(terms);
+    match (held > 0) != (lots > 0) {
+        true => held.unsigned_abs(),
+        false => 0,
+    }
+}
+
+impl<'a> Sequence<'a> {
+    /// Before any change.
+    pub fn new(view: &View<'a>, account: &MarginAccount, banks: &'a [Box<Bank>]) -> Self {
+        Self {
+            what_if: WhatIf::new(view, account),
+            refusals: Vec::new(),
+            fees: Vec::new(),
+            banks,
+            done: 0,
+        }
+    }
+
+    /// Applies changes and notes what the program would refuse.
+    ///
+    /// # Errors
+    /// For a change that makes no sense: numbers out of range, terms that no market has, an underlying that is not listed.
+    pub fn apply_all(&mut self, changes: &[Change]) -> Result<(), Failure> {
+        changes.iter().try_for_each(|change| self.apply(change))
+    }
+
+    /// Applies one change.
+    ///
+    /// # Errors
+    /// As [`Sequence::apply_all`].
+    pub fn apply(&mut self, change: &Change) -> Result<(), Failure> {
+        match change {
+            Change::Deposit { asset, amount } => self.deposit(*asset, amount.to()?),
+            Change::Withdraw {
+                asset,
+                amount,
+                borrow,
+            } => self.withdraw(*asset, amount.to()?, *borrow),
+            Change::Trade {
+                terms,
+                lots,
+                price,
+                fee,
+            } => self.trade(&terms.parse()?, lots.to()?, *price, *fee)?,
+            Change::Order {
+                terms,
+                side,
+                lots,
+                price,
+                reduce_only,
+            } => self.order(&Order {
+                terms: terms.parse()?,
+                side: *side as u8,
+                lots: lots.to()?,
+                price: price.to()?,
+                reduce_only: (*reduce_only).into(),
+                ..Order::default()
+            }),
+            Change::MovePrice {
+                underlying,
+                factor_q32,
+            } => self.what_if.move_price(*underlying, factor_q32.to()?)?,
+            Change::MoveImpliedVolatility {
+                underlying,
+                factor_q32,
+            } => self
+                .what_if
+                .move_implied_volatility(*underlying, factor_q32.to()?)?,
+            Change::MoveRealisedVolatility {
+                underlying,
+                factor_q32,
+            } => self
+                .what_if
+                .move_realised_volatility(*underlying, factor_q32.to()?)?,
+            Change::PassTime { seconds } => pass_time(&mut self.what_if, seconds.0)?,
+        }
+        self.done += 1;
+        Ok(())
+    }
+
+    fn refuse(&mut self, refusal: impl Into<Refusal>) {
+        self.refusals.push(ChangeRefusal {
+            change: self.done,
+            failure: refusal.into().failure(),
+        });
+    }
+
+    /// Notes why something is not allowed.
+    fn require(&mut self, holds: bool, refusal: Refusal) {
+        if !holds {
+            self.refuse(refusal);
+        }
+    }
+
+    fn pay(&mut self, asset: u8, amount: u64) {
+        if amount > 0 {
+            self.fees.push(ChangeFee {
+                change: self.done,
+                asset,
+                amount: amount.into(),
+            });
+        }
+    }
+
+    fn require_not_paused(&mut self, instruction: Pausable) {
+        let view = self.what_if.view();
+        let paused = view.exchange.is_paused(instruction, view.now);
+        self.require(!paused, Refusal::Paused);
+    }
+
+    fn bank(&self, asset: u8) -> Option<&'a Bank> {
+        let mut banks = self.banks.iter();
+        banks.find(|bank| bank.asset == asset).map(|bank| &**bank)
+    }
+
+    fn deposit(&mut self, asset: u8, amount: i64) {
+        self.require(amount > 0, Refusal::ZeroAmount);
+        self.require_not_paused(Pausable::Deposit);
+        if let Err(error) = self.what_if.deposit(asset, amount.max(0)) {
+            return self.refuse(error);
+        }
+        if let Err(error) = self.require_room(asset, amount) {
+            self.refuse(error);
+        }
+    }
+
+    /// Requires that the asset takes what was deposited, if that has left a deposit.
+    fn require_room(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
+        let view = self.what_if.view();
+        let indexes = view.board.indexes(asset)?;
+        if ledger::deposit(self.what_if.account(), asset, indexes)? == 0 {
+            return Ok(());
+        }
+        let is_active = view.exchange.asset(asset)?.is_active();
+        let fits = match self.bank(asset) {
+            Some(bank) => {
+                let deposits = ledger::deposits_total(bank, indexes)?;
+                deposits.saturating_add(amount.unsigned_abs()) <= bank.deposit_cap
+            }
+            None => true,
+        };
+        self.require(is_active, Refusal::AssetReduceOnly);
+        self.require(fits, Refusal::DepositCapExceeded);
+        Ok(())
+    }
+
+    fn withdraw(&mut self, asset: u8, amount: i64, borrow: bool) {
+        self.require(amount > 0, Refusal::ZeroAmount);
+        self.require_not_paused(Pausable::Withdraw);
+        let in_liquidation = self.what_if.account().in_liquidation();
+        self.require(!in_liquidation, Refusal::InLiquidation);
+        if let Err(error) = self.debit(asset, amount.max(0), borrow) {
+            return self.refuse(error);
+        }
+        if self.what_if.account().has_obligations() {
+            match self.what_if.assess(Purpose::AddRisk) {
+                Ok(report) => {
+                    self.require(report.health_initial() >= 0, Refusal::BelowInitialMargin);
+                }
+                Err(error) => self.refuse(error),
+            }
+        }
+    }
+
+    /// Takes an amount and the fee on what of it is borrowed.
+    fn debit(&mut self, asset: u8, amount: i64, borrow: bool) -> Result<(), StateError> {
+        let view = self.what_if.view();
+        let (listed, indexes) = (*view.exchange.asset(asset)?, *view.board.indexes(asset)?);
+        let now = view.now;
+        let deposit = ledger::deposit(self.what_if.account(), asset, &indexes)?;
+        let borrowed = i64::try_from(amount.unsigned_abs().saturating_sub(deposit))
+            .map_err(|_| StateError::Overflow)?;
+        let fee = mul_q32_ceil(borrowed, listed.origination_fee_q32)?;
+        self.require(borrow || borrowed == 0, Refusal::InsufficientDeposit);
+        self.require(
+            listed.is_active() || borrowed == 0,
+            Refusal::AssetReduceOnly,
+        );
+        if let Some(bank) = self.bank(asset) {
+            let deposits = ledger::deposits_total(bank, &indexes)?;
+            let loans = ledger::loans_total(bank, &indexes)?;
+            let held = deposits
+                .saturating_add(bank.settlement_pools)
+                .saturating_add(bank.fees)
+                .saturating_sub(loans);
+            let limited = bank.outflow_limit != 0;
+            let left = outflow_left(bank, now);
+            let taken = amount.unsigned_abs();
+            let lent = borrowed.unsigned_abs().saturating_add(fee.unsigned_abs());
+            self.require(taken <= held, Refusal::InsufficientVaultLiquidity);
+            self.require(!limited || taken <= left, Refusal::OutflowLimitExceeded);
+            self.require(
+                borrowed == 0 || loans.saturating_add(lent) <= bank.borrow_cap,
+                Refusal::BorrowCapExceeded,
+            );
+        }
+        self.what_if.deposit(asset, -amount)?;
+        self.what_if.deposit(asset, -fee)?;
+        self.pay(asset, fee.unsigned_abs());
+        Ok(())
+    }
+
+    fn trade(
+        &mut self,
+        terms: &MarketTerms,
+        lots: i64,
+        price: Option<Integer>,
+        liquidity: Option<Liquidity>,
+    ) -> Result<(), Failure> {
+        let price = match price {
+            Some(price) => price.to()?,
+            None => self.what_if.view().mark(terms)?.round().to_num(),
+        };
+        self.require_tradable(terms, lots, price);
+        self.require_not_paused(Pausable::FillOrder);
+        let before = *self.what_if.account();
+        let fee = self.fee(terms, lots, price, liquidity)?;
+        if let Err(error) = self.what_if.trade(terms, lots, price) {
+            self.refuse(error);
+            return Ok(());
+        }
+        self.what_if.pay(terms, fee)?;
+        self.pay(ballast_state::QUOTE_ASSET, fee);
+        if let Err(refusal) = self.require_margin(&before, terms) {
+            self.refuse(refusal);
+        }
+        Ok(())
+    }
+
+    fn fee(
+        &self,
+        terms: &MarketTerms,
+        lots: i64,
+        price: u64,
+        liquidity: Option<Liquidity>,
+    ) -> Result<u64, StateError> {
+        let Some(liquidity) = liquidity else {
+            return Ok(0);
+        };
+        let is_maker = liquidity == Liquidity::Maker;
+        let view = self.what_if.view();
+        view.fee(terms, lots.unsigned_abs(), price, is_maker)
+    }
+
+    /// Requires what holds for every order and fill: something to trade, a live market, a price within the band, and in liquidation a reduction.
+    fn require_tradable(&mut self, terms: &MarketTerms, lots: i64, price: u64) {
+        let view = self.what_if.view();
+        let (now, within) = (view.now, view.is_within_band(terms, price));
+        let account = self.what_if.account();
+        let reduces = reducible(account, terms, lots) >= lots.unsigned_abs();
+        let may_open = !account.in_liquidation();
+        self.require(lots != 0, Refusal::ZeroAmount);
+        self.require(!terms.is_expired(now), Refusal::MarketExpired);
+        self.require(may_open || reduces, Refusal::InLiquidation);
+        match within {
+            Ok(within) => self.require(within && price > 0, Refusal::PriceOutsideBand),
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    /// Requires initial margin after a fill or, when it has only reduced its position, no more risk than before.
+    fn require_margin(&self, before: &MarginAccount, terms: &MarketTerms) -> Result<(), Refusal> {
+        let view = self.what_if.view();
+        let account = self.what_if.account();
+        let (held, left) = (before.lots(terms), account.lots(terms));
+        let reduced = left.unsigned_abs() < held.unsigned_abs()
+            && (left == 0 || (left > 0) == (held > 0));
+        if !reduced && terms.is_option() && view.surface_is_stale(terms.underlying)? {
+            return Err(Refusal::StaleSurface);
+        }
+        let mut report = Report::boxed();
+        let strict = view.assess(account, Purpose::AddRisk, &mut report);
+        if strict.is_ok() && report.health_initial() >= 0 {
+            return Ok(());
+        }
+        if !reduced {
+            strict?;
+            return Err(Refusal::TakerBelowInitialMargin);
+        }
+        view.assess(before, Purpose::ReduceRisk, &mut report)?;
+        let mark = report.risk_mark();
+        view.assess(account, Purpose::ReduceRisk, &mut report)?;
+        if report.risk_mark().is_no_riskier_than(&mark) {
+            Ok(())
+        } else {
+            Err(Refusal::TakerBelowInitialMargin)
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        let terms = &order.terms;
+        let Ok(lots) = i64::try_from(order.lots) else {
+            return self.refuse(Refusal::Overflow);
+        };
+        let lots = match order.side() {
+            ballast_state::Side::Bid => lots,
+            ballast_state::Side::Ask => -lots,
+        };
+        let reducible = reducible(self.what_if.account(), terms, lots);
+        self.require_not_paused(Pausable::PlaceOrder);
+        // A reduce-only order of an account in liquidation may be larger than what it reduces.
+        let judged = match order.reduce_only {
+            0 => lots,
+            _ => lots.signum() * reducible.min(order.lots) as i64,
+        };
+        self.require_tradable(terms, judged, order.price);
+        if let Err(refusal) = self.require_affordable(order, reducible) {
+            self.refuse(refusal);
+        }
+        let mut account = *self.what_if.account();
+        if account.free_order_mut().is_err() {
+            self.refuse(Refusal::OrderSlotsFull);
+        }
+        if let Err(error) = self.what_if.trade(terms, judged, order.price) {
+            self.refuse(error);
+        }
+    }
+
+    /// Requires that the account can afford an order filled whole at its price, unless that only reduces.
+    fn require_affordable(&self, order: &Order, reducible: u64) -> Result<(), Refusal> {
+        if reducible > 0 && (order.reduce_only != 0 || order.lots <= reducible) {
+            return Ok(());
+        }
+        if order.reduce_only != 0 {
+            return Err(Refusal::WouldNotReduce);
+        }
+        let view = self.what_if.view();
+        let terms = &order.terms;
+        if terms.is_option() && view.surface_is_stale(terms.underlying)? {
+            return Err(Refusal::StaleSurface);
+        }
+        if health_if_filled(&view, self.what_if.account(), order)? < 0 {
+            return Err(Refusal::BelowInitialMargin);
+        }
+        Ok(())
+    }
+
+    /// The largest size of a change that is allowed: found by doubling it from 1, or from what it reduces, and bisecting between the last that is
+    /// allowed and the first that is not.
+    ///
+    /// # Errors
+    /// As [`Sequence::apply_all`], and [`Failure::malformed`] for a change without size.
+    pub fn largest(&self, template: &Change) -> Result<LargestAnswer, Failure> {
+        let refusal = |size: i64| -> Result<_, Failure> {
+            let mut attempt = Self {
+                refusals: Vec::new(),
+                ..self.clone()
+            };
+            attempt.apply(&sized(template, size)?)?;
+            Ok(attempt.refusals.into_iter().next())
+        };
+        let mut allowed = 0;
+        let mut next = match self.reduces(template)? {
+            0 => 1,
+            lots => lots,
+        };
+        let (mut refused, mut limit) = loop {
+            if let Some(found) = refusal(next)? {
+                break (next, Some(found.failure));
+            }
+            allowed = next;
+            if next == i64::MAX {
+                break (next, None);
+            }
+            next = next.saturating_mul(2);
+        };
+        while refused - allowed > 1 {
+            let middle = allowed + (refused - allowed) / 2;
+            match refusal(middle)? {
+                None => allowed = middle,
+                Some(found) => {
+                    refused = middle;
+                    limit = Some(found.failure);
+                }
+            }
+        }
+        Ok(LargestAnswer {
+            size: allowed.into(),
+            limit,
+        })
+    }
+
+    /// Lots of a position that a trade or an order like this reduces.
+    fn reduces(&self, template: &Change) -> Result<i64, Failure> {
+        let (terms, lots) = match template {
+            Change::Trade { terms, lots, .. } => (terms, lots.to()?),
+            Change::Order {
+                terms,
+                side: Side::Bid,
+                ..
+            } => (terms, 1),
+            Change::Order { terms, .. } => (terms, -1),
+            _ => return Ok(0),
+        };
+        let lots = reducible(self.what_if.account(), &terms.parse()?, lots);
+        Ok(lots.min(i64::MAX as u64) as i64)
+    }
+}
+
+/// A change with another size.
+fn sized(template: &Change, size: i64) -> Result<Change, Failure> {
+    let mut change = template.clone();
+    match &mut change {
+        Change::Deposit { amount, .. } | Change::Withdraw { amount, .. } => *amount = size.into(),
+        Change::Trade { lots, .. } => *lots = (lots.0.signum() as i64).saturating_mul(size).into(),
+        Change::Order { lots, .. } => *lots = size.into(),
+        _ => return Err(Failure::malformed("the template has no size")),
+    }
+    Ok(change)
+}
+
+/// Lets time pass; what expires until then turns into its payoff at the present price.
+///
+/// # Errors
+/// As [`WhatIf::settle_at_mark`]; [`Failure::malformed`] for time that runs backwards.
+pub fn pass_time(what_if: &mut WhatIf, seconds: i64) -> Result<(), Failure> {
+    let passed = u64::try_from(seconds).map_err(|_| Failure::malformed("time only passes"))?;
+    let until = what_if.view().now.saturating_add(seconds);
+    what_if.settle_at_mark(|terms| terms.expiry <= until)?;
+    what_if.pass_time(passed);
+    Ok(())
+}
