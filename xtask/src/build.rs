@@ -1,4 +1,4 @@
-//! `cargo xtask build`: on-chain programs and the IDL.
+//! `cargo xtask build`: on-chain programs, the IDL and the margin engine for browsers.
 
 use std::{fs, path::Path};
 
@@ -9,6 +9,7 @@ use crate::{
     process::{cargo, run, run_named},
     setup,
     toolchain::{Bootstrapped, Toolchain},
+    wasm,
     workspace::Workspace,
 };
 
@@ -40,15 +41,26 @@ impl Program {
     }
 }
 
-/// The names of all programs.
+/// The names of everything that can be built by itself.
 pub fn program_names() -> Vec<&'static str> {
-    PROGRAMS.iter().map(|program| program.package).collect()
+    let programs = PROGRAMS.iter().map(|program| program.package);
+    programs.chain([wasm::NAME]).collect()
 }
 
 /// Builds what tests, demo and deployment need: the chosen programs, or all of them when none is.
 ///
 /// A program that fails does not keep the others from being built, but the command fails.
 pub fn build(workspace: &Workspace, chosen: &[String]) -> Result<()> {
+    if chosen.is_empty() || chosen.iter().any(|name| name != wasm::NAME) {
+        build_programs(workspace, chosen)?;
+    }
+    if chosen.is_empty() || chosen.iter().any(|name| name == wasm::NAME) {
+        wasm::build(workspace)?;
+    }
+    Ok(())
+}
+
+fn build_programs(workspace: &Workspace, chosen: &[String]) -> Result<()> {
     let toolchain = setup::toolchain()?;
     eprintln!("Building on-chain programs with {toolchain}");
     fs::create_dir_all(workspace.deploy())?;
@@ -119,13 +131,13 @@ fn build_by_bootstrapped(
     install(&built, &workspace.deploy().join(file))
 }
 
-/// Puts a finished program in its place at once; an unchanged one is left alone.
-fn install(from: &Path, to: &Path) -> Result<()> {
+/// Puts what was built in its place at once; an unchanged one is left alone.
+pub fn install(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("the linker left no {}", from.display()))?;
     if fs::read(to).is_ok_and(|present| present == bytes) {
         return Ok(());
     }
-    let temporary = to.with_extension("so.new");
+    let temporary = to.with_extension("new");
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, to)?;
     Ok(())

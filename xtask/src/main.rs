@@ -14,6 +14,7 @@ mod standard_library;
 mod tasks;
 mod toolchain;
 mod validator;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -52,9 +53,9 @@ enum Command {
         #[arg(long)]
         validator: bool,
     },
-    /// Build the on-chain programs into target/deploy and the IDL into target/idl.
+    /// Build the on-chain programs into target/deploy, the IDL into target/idl and the margin engine for browsers into app/src/engine.
     Build {
-        /// Build only these programs: ballast, oracle-stub, sbf-probe. The IDL belongs to ballast.
+        /// Build only these: the programs ballast, oracle-stub, sbf-probe, and wasm, the engine for browsers. The IDL belongs to ballast.
         #[arg(value_parser = build::program_names())]
         programs: Vec<String>,
     },

@@ -6,10 +6,10 @@ use ballast_risk::scenarios::{MOVES_THIRDS, SCENARIOS, VolatilityShock, linear_p
 use ballast_state::health::{self, Report, UnderlyingReport, View};
 use ballast_state::{MarginAccount, Order, Position, StateError, Validity};
 
+use crate::Failure;
 use crate::greeks::{self, Greeks};
 use crate::venue::validity_name;
 use crate::wire::{Integer, Purpose, Seconds, Side, Terms};
-use crate::Failure;
 
 answer! {
     /// Everything about an account. Values are in quote units.
@@ -507,14 +507,11 @@ fn contribution(view: &View, report: &Report, slot: usize) -> Result<i64, StateE
         .map(|(_, entry)| entry)
         .collect();
     let losses: Vec<_> = others.iter().map(|entry| entry.directional).collect();
-    let directional = aggregate_directional(
-        &losses,
-        view.exchange.margin.max_offset_q32,
-        |a, b| {
+    let directional =
+        aggregate_directional(&losses, view.exchange.margin.max_offset_q32, |a, b| {
             view.exchange
                 .correlation(others[a].underlying, others[b].underlying)
-        },
-    )?;
+        })?;
     let parts = others.iter().map(|entry| {
         i128::from(entry.residual())
             + i128::from(entry.size_contingency)
@@ -562,7 +559,9 @@ fn doubts(view: &View, account: &MarginAccount) -> Result<Vec<Doubt>, StateError
     for position in positions {
         let terms = &position.terms;
         feeds.push(exchange.underlying(terms.underlying)?.feed);
-        if terms.is_option() && position.base_lots != 0 && view.surface_is_stale(terms.underlying)?
+        if terms.is_option()
+            && position.base_lots != 0
+            && view.surface_is_stale(terms.underlying)?
         {
             surfaces.push(terms.underlying);
         }

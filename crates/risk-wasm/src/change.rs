@@ -373,8 +373,8 @@ impl<'a> Sequence<'a> {
         let view = self.what_if.view();
         let account = self.what_if.account();
         let (held, left) = (before.lots(terms), account.lots(terms));
-        let reduced = left.unsigned_abs() < held.unsigned_abs()
-            && (left == 0 || (left > 0) == (held > 0));
+        let reduced =
+            left.unsigned_abs() < held.unsigned_abs() && (left == 0 || (left > 0) == (held > 0));
         if !reduced && terms.is_option() && view.surface_is_stale(terms.underlying)? {
             return Err(Refusal::StaleSurface);
         }

@@ -152,9 +152,9 @@ impl Engine {
             Request::Curve(request) => json(
                 view(request.now).and_then(|view| curves::curve(&view, account, banks, request)),
             ),
-            Request::Grid(request) => {
-                json(view(request.now).and_then(|view| curves::grid(&view, account, banks, request)))
-            }
+            Request::Grid(request) => json(
+                view(request.now).and_then(|view| curves::grid(&view, account, banks, request)),
+            ),
             Request::Legs(request) => {
                 json(view(request.now).and_then(|view| curves::legs(&view, request)))
             }

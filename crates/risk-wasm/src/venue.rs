@@ -405,7 +405,10 @@ const INSTRUCTIONS: [(Pausable, Instruction); 20] = [
     (Pausable::UpdateFunding, Instruction::UpdateFunding),
     (Pausable::PostSurface, Instruction::PostSurface),
     (Pausable::ListSeries, Instruction::ListSeries),
-    (Pausable::FinalizeSettlement, Instruction::FinalizeSettlement),
+    (
+        Pausable::FinalizeSettlement,
+        Instruction::FinalizeSettlement,
+    ),
     (Pausable::SettlePosition, Instruction::SettlePosition),
     (Pausable::AutoDeleverage, Instruction::AutoDeleverage),
     (Pausable::ResolveBankruptcy, Instruction::ResolveBankruptcy),
@@ -455,7 +458,9 @@ pub fn venue(view: &View, banks: &[Box<Bank>]) -> Result<Venue, StateError> {
         .map(|(_, instruction)| instruction)
         .collect();
     let underlyings = 0..exchange.underlying_count;
-    let pairs = underlyings.clone().flat_map(|b| (0..b).map(move |a| [a, b]));
+    let pairs = underlyings
+        .clone()
+        .flat_map(|b| (0..b).map(move |a| [a, b]));
     Ok(Venue {
         board: exchange.board.to_string(),
         insurance_fund: exchange.insurance_fund.to_string(),
@@ -601,9 +606,7 @@ fn asset(view: &View, index: u8, bank: Option<&Bank>) -> Result<AssetFigures, St
         borrow_rate_q32: curve.borrow_rate_q32(utilisation).into(),
         interest_kinks_q32: curve.kinks_q32.map(Integer::from).into(),
         interest_rates_q32: curve.rates_q32.map(Integer::from).into(),
-        interest_fee_q32: Integer(
-            i128::from(shares.fees_q32) + i128::from(shares.insurance_q32),
-        ),
+        interest_fee_q32: Integer(i128::from(shares.fees_q32) + i128::from(shares.insurance_q32)),
         origination_fee_q32: listed.origination_fee_q32.into(),
         deposit_haircut_maintenance_q32: listed.deposit_haircut_maintenance_q32.into(),
         deposit_haircut_initial_q32: initial(listed.deposit_haircut_initial_q32),

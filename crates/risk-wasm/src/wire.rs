@@ -100,9 +100,7 @@ impl<'de> Deserialize<'de> for Integer {
 }
 
 /// Unix seconds, or a length of time in seconds.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "number"))]
 pub struct Seconds(pub i64);
 

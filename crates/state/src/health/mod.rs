@@ -191,7 +191,9 @@ impl<'a> View<'a> {
         } else {
             rates.taker_q32
         };
-        let value = lots.checked_mul(price).and_then(|value| value.try_into().ok());
+        let value = lots
+            .checked_mul(price)
+            .and_then(|value| value.try_into().ok());
         let value = value.ok_or(StateError::Overflow)?;
         let fee = if terms.is_option() {
             let notional = value_ceil(lots, self.last_mark(terms.underlying)?)?;
