@@ -86,7 +86,9 @@ export class EngineError extends Error {
 
 /** Text to and from JSON in which integers are strings such as `"-123n"`. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "bigint" ? `${part}n` : part,
+  );
 }
 
 /** See {@link toJson}. */

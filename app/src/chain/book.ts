@@ -1,0 +1,102 @@
+/** The book of a market, made of the orders that rest in margin accounts. */
+import type { Address } from "@solana/kit";
+import type { Terms } from "@/engine/types";
+import { Side, termsKey, type Orders, type Resting } from "./layout";
+
+/** All orders of one side at one price. */
+export interface Level {
+  price: bigint;
+  lots: bigint;
+  /** Lots here and at better prices. */
+  total: bigint;
+  orders: Resting[];
+}
+
+/** Both sides, the best price first. */
+export interface Book {
+  bids: Level[];
+  asks: Level[];
+}
+
+/**
+ * The orders of a market that can trade at `now`: not lapsed, of accounts that are not in liquidation (unless they only reduce), by age within a price.
+ */
+export function bookOf(accounts: Iterable<Orders>, terms: Terms, now: number): Book {
+  const wanted = termsKey(terms);
+  const sides: [Resting[], Resting[]] = [[], []];
+  for (const account of accounts) {
+    for (const order of account.orders) {
+      const isLive = order.expiresAt === 0 || order.expiresAt > now;
+      const mayTrade = !account.inLiquidation || order.reduceOnly !== 0;
+      if (isLive && mayTrade && termsKey(order.terms) === wanted) {
+        sides[order.side === Side.Bid ? 0 : 1].push(order);
+      }
+    }
+  }
+  const [bids, asks] = sides;
+  return { bids: levels(bids, -1), asks: levels(asks, 1) };
+}
+
+function levels(orders: Resting[], direction: 1 | -1): Level[] {
+  orders.sort((a, b) => {
+    if (a.price !== b.price) return a.price < b.price ? -direction : direction;
+    return a.placedSlot < b.placedSlot ? -1 : a.placedSlot > b.placedSlot ? 1 : 0;
+  });
+  const found: Level[] = [];
+  let total = 0n;
+  for (const order of orders) {
+    total += order.lots;
+    const last = found.at(-1);
+    if (last?.price === order.price) {
+      last.lots += order.lots;
+      last.total = total;
+      last.orders.push(order);
+    } else {
+      found.push({ price: order.price, lots: order.lots, total, orders: [order] });
+    }
+  }
+  return found;
+}
+
+/** What an order would trade with at once. */
+export interface Match {
+  makers: Resting[];
+  /** Lots that the makers have at the limit or better, at most those wanted. */
+  lots: bigint;
+  /** Sum of lots times price, quote units. */
+  value: bigint;
+  /** The worst price of them; nothing without makers. */
+  worst: bigint | null;
+}
+
+/** Makers in one transaction: each costs accounts, bytes and computation. */
+export const MAKERS_MAX = 5;
+
+/**
+ * Chooses the makers for an order of `owner`: the best prices up to the limit (`null` for any), never his own, each account once at a time since
+ * an account is passed once per maker.
+ */
+export function match(
+  book: Book,
+  side: 0 | 1,
+  lots: bigint,
+  limit: bigint | null,
+  owner: Address | null,
+  makersMax = MAKERS_MAX,
+): Match {
+  const opposite = side === Side.Bid ? book.asks : book.bids;
+  const found: Match = { makers: [], lots: 0n, value: 0n, worst: null };
+  for (const order of opposite.flatMap((level) => level.orders)) {
+    const isWorse =
+      limit !== null && (side === Side.Bid ? order.price > limit : order.price < limit);
+    if (isWorse || found.lots >= lots || found.makers.length >= makersMax) break;
+    if (order.owner === owner) continue;
+    const left = lots - found.lots;
+    const traded = order.lots < left ? order.lots : left;
+    found.makers.push(order);
+    found.lots += traded;
+    found.value += traded * order.price;
+    found.worst = order.price;
+  }
+  return found;
+}

@@ -1,0 +1,3 @@
+export function HistoryPage() {
+  return <h1 className="text-lg font-semibold">History</h1>;
+}

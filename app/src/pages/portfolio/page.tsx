@@ -1,0 +1,3 @@
+export function PortfolioPage() {
+  return <h1 className="text-lg font-semibold">Portfolio</h1>;
+}

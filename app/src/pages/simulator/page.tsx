@@ -1,0 +1,3 @@
+export function SimulatorPage() {
+  return <h1 className="text-lg font-semibold">Simulator</h1>;
+}

@@ -1,0 +1,23 @@
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+// `npm run dev` takes network.json, the faucet and prices from a localnet that runs beside it.
+const localnet = process.env.BALLAST_APP_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: {
+    proxy: Object.fromEntries(
+      ["/network.json", "/faucet", "/price"].map((path) => [path, localnet]),
+    ),
+  },
+  build: { target: "es2022", assetsInlineLimit: 0 },
+  test: {
+    environment: "node",
+    include: ["src/**/*.test.{ts,tsx}"],
+    globals: false,
+  },
+});
