@@ -14,7 +14,7 @@ use crate::{
     idl,
     localnet::{self, Binaries},
     process::{output, run, step, succeeds},
-    validator,
+    validator, wasm,
     workspace::Workspace,
 };
 
@@ -57,6 +57,9 @@ pub enum Task {
 /// Does one piece of work, with what it needs built before.
 pub fn run_task(workspace: &Workspace, task: Task, arguments: &[String]) -> Result<()> {
     let app = App::ready(workspace)?;
+    if task != Task::Client {
+        wasm::build(workspace)?;
+    }
     let in_browser = |script| {
         localnet::build_programs(workspace)?;
         app.in_browser(script, arguments)
@@ -99,7 +102,7 @@ impl<'a> App<'a> {
         Ok(app)
     }
 
-    /// Builds it, unless nothing has changed.
+    /// Builds it, unless nothing has changed. Needs the engine.
     pub fn build(&self) -> Result<()> {
         let sources = fingerprint(self.sources()?)?;
         let stamp = self.stamp("build");
@@ -119,14 +122,14 @@ impl<'a> App<'a> {
         run(&mut self.npm("check"))
     }
 
-    /// Everything that can be tested without a cluster. Needs the IDL.
+    /// Everything that can be tested without a cluster. Needs the engine and the IDL.
     pub fn test(&self) -> Result<()> {
         self.check()?;
         run(&mut self.npm("client:check"))?;
         run(&mut self.npm("test"))
     }
 
-    /// A script that opens the app in a browser and has a localnet of its own. Needs the programs.
+    /// A script that opens the app in a browser and has a localnet of its own. Needs the engine and the programs.
     pub fn in_browser(&self, script: &str, arguments: &[String]) -> Result<()> {
         let chromium = find_or_install_chromium()?;
         let validator = validator::find_or_install(self.workspace)?;

@@ -9,7 +9,7 @@ use crate::{
     build::build,
     process::run,
     tasks::{DEPLOY_VARIABLE, in_workspace},
-    validator,
+    validator, wasm,
     workspace::Workspace,
 };
 
@@ -33,6 +33,7 @@ pub fn localnet(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         let app = app.context("no app; `--no-app` does without it")?;
         build_programs(workspace)?;
         if let Some(app) = app {
+            wasm::build(workspace)?;
             app.build()?;
             environment.push((APP_VARIABLE, app.dist()));
         }
