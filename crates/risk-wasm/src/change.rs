@@ -5,6 +5,7 @@ use ballast_state::health::{Purpose, Report, View, WhatIf};
 use ballast_state::{
     Bank, MarginAccount, MarketTerms, Order, Pausable, Position, StateError, ledger,
 };
+use fixed::types::I80F48;
 
 use crate::failure::{Failure, Refusal};
 use crate::request::Change;
@@ -95,6 +96,16 @@ pub fn health_if_filled(
     let mut report = Report::boxed();
     view.assess_with(account, Some(&filled), Purpose::AddRisk, &mut report)?;
     Ok(report.health_initial())
+}
+
+/// The mark of a market rounded to a price, quote units per lot.
+///
+/// # Errors
+/// As [`View::mark`].
+pub fn mark_price(view: &View, terms: &MarketTerms) -> Result<u64, StateError> {
+    let mark = view.mark(terms)?.checked_round();
+    let mark = mark.and_then(I80F48::checked_to_num);
+    mark.ok_or(StateError::Overflow)
 }
 
 /// What may leave a bank now by its outflow limit, native units.
@@ -319,7 +330,7 @@ impl<'a> Sequence<'a> {
     ) -> Result<(), Failure> {
         let price = match price {
             Some(price) => price.to()?,
-            None => self.what_if.view().mark(terms)?.round().to_num(),
+            None => mark_price(&self.what_if.view(), terms)?,
         };
         self.require_tradable(terms, lots, price);
         self.require_not_paused(Pausable::FillOrder);

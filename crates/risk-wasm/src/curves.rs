@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 
 use crate::Failure;
 use crate::assess::{Assessment, assess};
-use crate::change::{Sequence, pass_time};
+use crate::change::{Sequence, mark_price, pass_time};
 use crate::request::{Change, CurveRequest, GridRequest, LegsRequest};
 use crate::wire::{self, Integer};
 
@@ -183,7 +183,7 @@ pub fn legs(view: &View, request: &LegsRequest) -> Result<Package, Failure> {
         let terms = leg.terms.parse()?;
         let price: u64 = match leg.price {
             Some(price) => price.to()?,
-            None => view.mark(&terms)?.round().to_num(),
+            None => mark_price(view, &terms)?,
         };
         let lots: i64 = leg.lots.to()?;
         what_if.trade(&terms, lots, price)?;
