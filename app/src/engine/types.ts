@@ -143,13 +143,15 @@ export type Change = { "kind": "deposit",
   /** Index of the asset. */
   asset: number,
   /** Native units. */
-  amount: Integer, } | { "kind": "withdraw",
+  amount: Integer,
+} | { "kind": "withdraw",
   /** Index of the asset. */
   asset: number,
   /** Native units. */
   amount: Integer,
   /** Whether it may borrow. */
-  borrow: boolean, } | { "kind": "trade",
+  borrow: boolean,
+} | { "kind": "trade",
   /** What is traded. */
   terms: Terms,
   /** Lots. */
@@ -157,7 +159,8 @@ export type Change = { "kind": "deposit",
   /** Quote units per lot; the mark when there is none. */
   price?: Integer,
   /** Whose fee is paid; none when nothing is said. */
-  fee?: Liquidity, } | { "kind": "order",
+  fee?: Liquidity,
+} | { "kind": "order",
   /** What is traded. */
   terms: Terms,
   /** The side. */
@@ -167,19 +170,23 @@ export type Change = { "kind": "deposit",
   /** Quote units per lot. */
   price: Integer,
   /** Whether it may only reduce a position. */
-  reduceOnly: boolean, } | { "kind": "movePrice",
+  reduceOnly: boolean,
+} | { "kind": "movePrice",
   /** Index of the underlying. */
   underlying: number,
   /** The factor. */
-  factorQ32: Integer, } | { "kind": "moveImpliedVolatility",
+  factorQ32: Integer,
+} | { "kind": "moveImpliedVolatility",
   /** Index of the underlying. */
   underlying: number,
   /** The factor. */
-  factorQ32: Integer, } | { "kind": "moveRealisedVolatility",
+  factorQ32: Integer,
+} | { "kind": "moveRealisedVolatility",
   /** Index of the underlying. */
   underlying: number,
   /** The factor. */
-  factorQ32: Integer, } | { "kind": "passTime",
+  factorQ32: Integer,
+} | { "kind": "passTime",
   /** How much. */
   seconds: Seconds,
 };
@@ -254,7 +261,8 @@ export type Doubt = { "kind": "price",
   /** Whether it is apart from its second source. */
   divergent: boolean,
   /** Time since it was published; nothing for one that never was. */
-  age: Seconds | null, } | { "kind": "surface",
+  age: Seconds | null,
+} | { "kind": "surface",
   /** Index of the underlying. */
   underlying: number,
 };
@@ -320,9 +328,11 @@ export type FeedFigures = {
 /** Where a feed's prices come from. */
 export type FeedSource = { "kind": "pythPull",
   /** The feed id, 64 hexadecimal digits. */
-  feedId: string, } | { "kind": "pythPush",
+  feedId: string,
+} | { "kind": "pythPush",
   /** Its address. */
-  address: string, } | { "kind": "unknown"
+  address: string,
+} | { "kind": "unknown"
 };
 
 /** Trading fees by kind of market. */

@@ -29,6 +29,7 @@ fn tidy(declaration: &str) -> String {
     let text = declaration
         .replace("/**\n * ", "/** ")
         .replace("\n */", " */");
+    let text = text.replace(", } | ", ",\n} | ");
     let mut lines: Vec<_> = text.lines().map(str::trim_end).collect();
     let last = lines.pop().unwrap_or_default();
     let (fields, end) = match last.strip_suffix(" };") {
@@ -36,7 +37,7 @@ fn tidy(declaration: &str) -> String {
         _ => (last, ""),
     };
     lines.push(fields);
-    lines.join("\n  ") + end
+    lines.join("\n  ").replace("\n  } |", "\n} |") + end
 }
 
 impl TypeVisitor for Declarations {
