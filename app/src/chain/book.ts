@@ -19,22 +19,37 @@ export interface Book {
 }
 
 /**
- * The orders of a market that can trade at `now`: not lapsed, of accounts that are not in liquidation (unless they only reduce), by age within a price.
+ * The orders of some markets (keys of their terms) that can trade at `now`, read in one pass: not lapsed, of accounts that are not in liquidation
+ * (unless they only reduce), by age within a price. Every market of `wanted` has its book.
  */
-export function bookOf(accounts: Iterable<Orders>, terms: Terms, now: number): Book {
-  const wanted = termsKey(terms);
-  const sides: [Resting[], Resting[]] = [[], []];
+export function booksOf(
+  accounts: Iterable<Orders>,
+  wanted: Iterable<string>,
+  now: number,
+): Map<string, Book> {
+  const sides = new Map<string, [Resting[], Resting[]]>();
+  for (const key of wanted) sides.set(key, [[], []]);
   for (const account of accounts) {
     for (const order of account.orders) {
       const isLive = order.expiresAt === 0 || order.expiresAt > now;
       const mayTrade = !account.inLiquidation || order.reduceOnly !== 0;
-      if (isLive && mayTrade && termsKey(order.terms) === wanted) {
-        sides[order.side === Side.Bid ? 0 : 1].push(order);
+      if (isLive && mayTrade) {
+        sides.get(termsKey(order.terms))?.[order.side === Side.Bid ? 0 : 1].push(order);
       }
     }
   }
-  const [bids, asks] = sides;
-  return { bids: levels(bids, -1), asks: levels(asks, 1) };
+  return new Map(
+    [...sides].map(([key, [bids, asks]]) => [
+      key,
+      { bids: levels(bids, -1), asks: levels(asks, 1) },
+    ]),
+  );
+}
+
+/** The book of one market, see {@link booksOf}. */
+export function bookOf(accounts: Iterable<Orders>, terms: Terms, now: number): Book {
+  const key = termsKey(terms);
+  return booksOf(accounts, [key], now).get(key) ?? { bids: [], asks: [] };
 }
 
 function levels(orders: Resting[], direction: 1 | -1): Level[] {
