@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["e2e/**/*.e2e.ts"],
+    // One cluster and one browser at a time: they share the machine.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    // A journey's later steps say nothing once an earlier one has failed.
+    bail: 1,
+  },
+});
