@@ -548,6 +548,8 @@ fn do_everything(
             },
         ] {
             let _ = view.is_within_band(&terms, a as u64);
+            let _ = view.price_band(&terms);
+            let _ = view.fee(&terms, a as u64, b as u64, true);
             let _ = view.settlement(&terms);
         }
         let _ = view.fresh_mark(index);
@@ -557,7 +559,9 @@ fn do_everything(
         let _ = what_if.move_realised_volatility(index, c as u64);
     }
     let _ = what_if.trade(&further.terms, a as i64, b as u64);
+    let _ = what_if.pay(&further.terms, c as u64);
     what_if.pass_time(c as u64);
+    let _ = what_if.settle_at_mark(|_| true);
     for purpose in PURPOSES {
         let _ = what_if.assess(purpose);
     }

@@ -426,7 +426,37 @@ fn an_options_mark_is_its_value_in_a_report() {
         let edge = mark * 1.1 + 50_000.0;
         assert_eq!(view.is_within_band(&terms, edge as u64 - 1), Ok(true));
         assert_eq!(view.is_within_band(&terms, edge as u64 + 2), Ok(false));
+        let (low, high) = view.price_band(&terms).unwrap();
+        assert!((high as f64 - edge).abs() < 1.0 && low < high);
+        for (price, within) in [(high, true), (high + 1, false), (low, true)] {
+            assert_eq!(view.is_within_band(&terms, price), Ok(within));
+        }
+        assert!(low == 1 || view.is_within_band(&terms, low - 1) == Ok(false));
     }
+    // Fees: of the traded value, for an option of the underlying's, up to a share of the premium.
+    for fees in &mut exchange.fees {
+        fees.maker_q32 = q32(0.001);
+        fees.taker_q32 = q32(0.002);
+        fees.premium_cap_q32 = q32(0.1);
+    }
+    let view = View {
+        exchange: &exchange,
+        board: &board,
+        now: NOW,
+    };
+    let perpetual = MarketTerms::perpetual(0);
+    assert_eq!(view.fee(&perpetual, 10, 2_500_000, true), Ok(25_000));
+    assert_eq!(view.fee(&perpetual, 10, 2_500_000, false), Ok(50_000));
+    let call = MarketTerms {
+        expiry: NOW + 86_400,
+        strike: 2_500_000,
+        kind: MarketKind::Call as u8,
+        ..MarketTerms::default()
+    };
+    assert_eq!(view.fee(&call, 10, 100_000, false), Ok(50_000));
+    assert_eq!(view.fee(&call, 10, 20_000, false), Ok(20_000));
+    let too_much = view.fee(&perpetual, u64::MAX, 2, true);
+    assert_eq!(too_much, Err(StateError::Overflow));
     // A stale surface goes no lower than the realised volatility times its multiplier.
     let terms = MarketTerms {
         expiry: NOW + 20 * 86_400,

@@ -455,6 +455,57 @@ mod tests {
     }
 
     #[test]
+    fn what_is_settled_at_the_mark_is_its_payoff() {
+        let (exchange, board) = option_world();
+        let mut account = MarginAccount::zeroed();
+        deposit(&mut account, 0, 1_500_000_000);
+        option(&mut account, MarketKind::Call, 275, -1_000);
+        option(&mut account, MarketKind::Put, 225, 500);
+        perpetual(&mut account, 0, 7, 0);
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: NOW,
+        };
+        let equity = |factor: f64| {
+            let mut what_if = WhatIf::new(&view, &account);
+            what_if
+                .move_price(0, (factor * Q32_ONE as f64) as u64)
+                .unwrap();
+            what_if.settle_at_mark(|terms| terms.strike != 0).unwrap();
+            let positions = &what_if.account().positions;
+            assert_eq!(
+                positions.iter().filter(|held| held.base_lots != 0).count(),
+                1
+            );
+            let report = what_if.assess(Purpose::AddRisk).unwrap();
+            report.equity_mark
+        };
+        let quotes: i64 = account.positions.iter().map(|held| held.quote).sum();
+        let cash = 1_500_000_000 + quotes;
+        assert_eq!(equity(1.0), cash + 7 * 2_500_000);
+        // At 312.5: 37.5 on ten, at 187.5: 37.5 on five.
+        assert_eq!(equity(1.25), cash + 7 * 3_125_000 - 375_000_000);
+        assert_eq!(equity(0.75), cash + 7 * 1_875_000 + 187_500_000);
+    }
+
+    #[test]
+    fn a_fee_is_paid_by_its_position() {
+        let (exchange, board) = world();
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now: NOW,
+        };
+        let mut what_if = WhatIf::new(&view, &MarginAccount::zeroed());
+        let terms = MarketTerms::perpetual(0);
+        what_if.trade(&terms, 1, 2_500_000).unwrap();
+        what_if.pay(&terms, 1_250).unwrap();
+        assert_eq!(what_if.account().positions[0].quote, -2_501_250);
+        assert_eq!(what_if.pay(&terms, u64::MAX), Err(StateError::Overflow));
+    }
+
+    #[test]
     fn a_dip_between_two_safe_prices_is_found() {
         // A short butterfly above the market is worth least at its middle strike, and next to nothing far beyond.
         let (exchange, board) = option_world();
