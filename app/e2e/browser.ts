@@ -43,7 +43,11 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
   // Not by a script element: the page's policy would refuse that.
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
-    const run = (window as unknown as { axe: { run: (root: Document, options: object) => Promise<{ violations: Violation[] }> } }).axe;
+    const run = (
+      window as unknown as {
+        axe: { run: (root: Document, options: object) => Promise<{ violations: Violation[] }> };
+      }
+    ).axe;
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
     return (await run.run(document, { runOnly: { type: "tag", values: tags } })).violations;
   });
@@ -63,7 +67,11 @@ export async function failed(page: Page, title: string | RegExp): Promise<string
   return settled(page, title, "failed");
 }
 
-async function settled(page: Page, title: string | RegExp, stage: "confirmed" | "failed"): Promise<string> {
+async function settled(
+  page: Page,
+  title: string | RegExp,
+  stage: "confirmed" | "failed",
+): Promise<string> {
   const toast = page.locator("[data-stage]").filter({ hasText: title }).last();
   const end = page
     .locator('[data-stage="confirmed"],[data-stage="failed"]')

@@ -41,7 +41,17 @@ export class Localnet {
     const log = openSync(join(folder, "output.log"), "w");
     const child = spawn(
       fromEnvironment("BALLAST_LOCALNET_BIN"),
-      ["--folder", folder, "--port", "0", "--app", join(app, "dist"), "--app-port", "0", ...options],
+      [
+        "--folder",
+        folder,
+        "--port",
+        "0",
+        "--app",
+        join(app, "dist"),
+        "--app-port",
+        "0",
+        ...options,
+      ],
       { stdio: ["ignore", log, log], detached: true },
     );
     const described = join(folder, "localnet.json");

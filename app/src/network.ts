@@ -17,6 +17,8 @@ export interface Network {
   faucet?: string;
   /** Where prices are set by hand; only on local clusters. */
   prices?: string;
+  /** Time stands still at these unix seconds: for looking at accounts as they were. */
+  frozenAt?: number;
 }
 
 const STORED = "ballast.network";

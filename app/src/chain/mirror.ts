@@ -98,6 +98,7 @@ export class Mirror {
 
   /** Unix seconds of the cluster, extrapolated from its last clock. */
   now(): number {
+    if (this.network.frozenAt !== undefined) return this.network.frozenAt;
     if (this.clock.at === 0) return Math.floor(Date.now() / 1000);
     return Math.floor(this.clock.unix + (performance.now() - this.clock.at) / 1000);
   }

@@ -16,7 +16,7 @@ import { AccountSwitcher } from "./account-switcher";
 import { NetworkForm } from "./network-form";
 import { ThemeButton } from "./theme-button";
 import { WalletButton } from "./wallet-button";
-import { span } from "@/format/format";
+import { span, time } from "@/format/format";
 import { useNetwork } from "@/network";
 import { AccountsProvider, useAccounts } from "@/state/accounts";
 import { LiveProvider, useNow, useStatus, useVenue } from "@/state/live";
@@ -187,6 +187,9 @@ function Warnings() {
           Nothing has been read for {span(now - status.since)} ({status.reason}). What you see is
           old; this page tries again every two seconds.
         </Notice>
+      )}
+      {network.frozenAt !== undefined && (
+        <Notice>Time stands still here: these are the accounts of {time(network.frozenAt)}.</Notice>
       )}
       {connected && !connected.isOnNetwork && (
         <Notice tone="down" title="Wrong network">
