@@ -1,0 +1,48 @@
+/** Which option series anybody may list: see docs/limits.md. */
+import type { VenueUnderlying } from "@/engine/types";
+
+const DAY_S = 86_400;
+const EXPIRY_OF_DAY_S = 8 * 3_600;
+/** A series is listed so long before its expiry, seconds. */
+const LEAD_S = 3_600;
+/** Every day within a week, every Friday within five weeks, the last Friday of a month within 400 days. */
+const DAILY_DAYS = 7;
+const WEEKLY_DAYS = 35;
+const MONTHLY_DAYS = 400;
+const FRIDAY = 5;
+
+const dayOf = (unix: number) => new Date(unix * 1000);
+
+/** The expiries of series that may be listed at `now`, unix seconds. */
+export function expiryGrid(now: number): number[] {
+  const today = Math.floor(now / DAY_S) * DAY_S + EXPIRY_OF_DAY_S;
+  return Array.from({ length: MONTHLY_DAYS + 1 }, (_, days) => today + days * DAY_S).filter(
+    (expiry) => {
+      const ahead = expiry - now;
+      if (ahead < LEAD_S || ahead > MONTHLY_DAYS * DAY_S) return false;
+      if (ahead <= DAILY_DAYS * DAY_S) return true;
+      if (dayOf(expiry).getUTCDay() !== FRIDAY) return false;
+      const isLast = dayOf(expiry).getUTCMonth() !== dayOf(expiry + 7 * DAY_S).getUTCMonth();
+      return ahead <= WEEKLY_DAYS * DAY_S || isLast;
+    },
+  );
+}
+
+type Strikes = Pick<VenueUnderlying, "markQ32" | "strikeStep" | "strikeSpanQ32">;
+
+/** Whether a series of this strike, quote units per lot, may be listed at the present mark. */
+export function isOnStrikeGrid(underlying: Strikes, strike: bigint): boolean {
+  const { markQ32, strikeStep, strikeSpanQ32 } = underlying;
+  if (markQ32 === null || strikeStep === 0n || strike <= 0n || strike % strikeStep !== 0n) {
+    return false;
+  }
+  return strike << 64n <= markQ32 * strikeSpanQ32 && markQ32 <= strike * strikeSpanQ32;
+}
+
+/** The strike of the grid next to the mark, quote units per lot; nothing where no series are listed. */
+export function strikeAtMark({ markQ32, strikeStep }: Strikes): bigint | null {
+  if (markQ32 === null || strikeStep === 0n) return null;
+  const stepQ32 = strikeStep << 32n;
+  const steps = (markQ32 + stepQ32 / 2n) / stepQ32;
+  return (steps > 0n ? steps : 1n) * strikeStep;
+}
