@@ -44,6 +44,9 @@ export interface ListedBank extends Bank {
   bytes: Uint8Array;
 }
 
+/** Name of the measure of every update. */
+export const UPDATE = "ballast-update";
+
 const COMMITMENT = "confirmed" as const;
 /** Everything small is read again this often, whatever was heard. */
 const READ_MS = 10_000;
@@ -245,13 +248,19 @@ export class Mirror {
     this.changed.add(topic);
   }
 
+  /** Tells what has changed. Whoever shows it has done so at the end, since these updates are synchronous: the measure is what one costs. */
   private flush() {
+    const start = performance.now();
     const changed = new Set(this.changed);
     this.changed.clear();
     for (const topic of changed) this.versions[topic] += 1;
     for (const listener of [...this.listeners]) {
       if (listener.topics.some((topic) => changed.has(topic))) listener.call();
     }
+    queueMicrotask(() => {
+      performance.clearMeasures(UPDATE);
+      performance.measure(UPDATE, { start, detail: [...changed] });
+    });
   }
 
   private setStatus(status: Status) {
