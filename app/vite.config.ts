@@ -10,8 +10,12 @@ export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: {
+    // The localnet takes orders from its own pages only, so the origin stays.
     proxy: Object.fromEntries(
-      ["/network.json", "/faucet", "/price"].map((path) => [path, localnet]),
+      ["/network.json", "/faucet", "/price"].map((path) => [
+        path,
+        { target: localnet, changeOrigin: false },
+      ]),
     ),
   },
   build: { target: "es2022", assetsInlineLimit: 0 },

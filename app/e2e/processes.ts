@@ -44,7 +44,7 @@ export class Localnet {
       [
         "--folder",
         folder,
-        "--port",
+        "--rpc-port",
         "0",
         "--app",
         join(app, "dist"),
