@@ -63,7 +63,7 @@ pub struct Sequence<'a> {
     pub refusals: Vec<ChangeRefusal>,
     /// What was paid so far.
     pub fees: Vec<ChangeFee>,
-    banks: &'a [Box<Bank>],
+    banks: &'a [Bank],
     done: u32,
 }
 
@@ -127,7 +127,7 @@ fn reducible(account: &MarginAccount, terms: &MarketTerms, lots: i64) -> u64 {
 
 impl<'a> Sequence<'a> {
     /// Before any change.
-    pub fn new(view: &View<'a>, account: &MarginAccount, banks: &'a [Box<Bank>]) -> Self {
+    pub fn new(view: &View<'a>, account: &MarginAccount, banks: &'a [Bank]) -> Self {
         Self {
             what_if: WhatIf::new(view, account),
             refusals: Vec::new(),
@@ -230,8 +230,7 @@ impl<'a> Sequence<'a> {
     }
 
     fn bank(&self, asset: u8) -> Option<&'a Bank> {
-        let mut banks = self.banks.iter();
-        banks.find(|bank| bank.asset == asset).map(|bank| &**bank)
+        self.banks.iter().find(|bank| bank.asset == asset)
     }
 
     fn deposit(&mut self, asset: u8, amount: i64) {

@@ -98,7 +98,7 @@ impl Point {
 fn start<'a>(
     view: &View<'a>,
     account: &MarginAccount,
-    banks: &'a [Box<Bank>],
+    banks: &'a [Bank],
     changes: &[Change],
 ) -> Result<(WhatIf<'a>, i64), Failure> {
     let mut all = Sequence::new(view, account, banks);
@@ -120,7 +120,7 @@ fn start<'a>(
 pub fn curve(
     view: &View,
     account: &MarginAccount,
-    banks: &[Box<Bank>],
+    banks: &[Bank],
     request: &CurveRequest,
 ) -> Result<Vec<CurvePoint>, Failure> {
     let (what_if, baseline) = start(view, account, banks, &request.changes)?;
@@ -149,7 +149,7 @@ pub fn curve(
 pub fn grid(
     view: &View,
     account: &MarginAccount,
-    banks: &[Box<Bank>],
+    banks: &[Bank],
     request: &GridRequest,
 ) -> Result<Grid, Failure> {
     let (what_if, baseline) = start(view, account, banks, &request.changes)?;

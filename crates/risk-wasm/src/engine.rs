@@ -55,7 +55,7 @@ pub struct Engine {
     exchange: Option<Box<Exchange>>,
     board: Option<Box<Board>>,
     account: Option<Box<MarginAccount>>,
-    banks: Vec<Box<Bank>>,
+    banks: Vec<Bank>,
 }
 
 /// The struct in an account's data, whatever the alignment.
@@ -107,7 +107,7 @@ impl Engine {
             Which::Bank => {
                 let bank: Box<Bank> = read(data, "bank")?;
                 self.banks.retain(|known| known.asset != bank.asset);
-                self.banks.push(bank);
+                self.banks.push(*bank);
             }
         }
         Ok(())

@@ -449,7 +449,7 @@ fn whole_q32(price: I80F48, decimals: u8) -> Integer {
 ///
 /// # Errors
 /// [`StateError::UnknownIndex`] for a configuration that points outside its tables.
-pub fn venue(view: &View, banks: &[Box<Bank>]) -> Result<Venue, StateError> {
+pub fn venue(view: &View, banks: &[Bank]) -> Result<Venue, StateError> {
     let exchange = view.exchange;
     let liquidation = &exchange.liquidation;
     let paused: Vec<_> = INSTRUCTIONS
@@ -495,7 +495,7 @@ pub fn venue(view: &View, banks: &[Box<Bank>]) -> Result<Venue, StateError> {
         assets: (0..exchange.asset_count)
             .map(|index| {
                 let bank = banks.iter().find(|bank| bank.asset == index);
-                asset(view, index, bank.map(|bank| &**bank))
+                asset(view, index, bank)
             })
             .collect::<Result<_, _>>()?,
         underlyings: underlyings
