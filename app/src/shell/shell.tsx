@@ -11,7 +11,7 @@ import {
 } from "lucide-react";
 import { useCallback, useState, type ReactNode } from "react";
 import { Toaster } from "sonner";
-import { Faucet } from "./faucet";
+import { LocalnetTools } from "./localnet-tools";
 import { AccountSwitcher } from "./account-switcher";
 import { NetworkForm } from "./network-form";
 import { ThemeButton } from "./theme-button";
@@ -70,7 +70,7 @@ export function Shell() {
       )}
     >
       <AccountsProvider viewed={account} onView={view}>
-        <Frame switcher={<AccountSwitcher />} faucet={<Faucet />}>
+        <Frame switcher={<AccountSwitcher />} tools={<LocalnetTools />}>
           <Warnings />
           <Outlet />
         </Frame>
@@ -81,11 +81,11 @@ export function Shell() {
 
 function Frame({
   switcher,
-  faucet,
+  tools,
   children,
 }: {
   switcher?: ReactNode;
-  faucet?: ReactNode;
+  tools?: ReactNode;
   children: ReactNode;
 }) {
   return (
@@ -115,7 +115,7 @@ function Frame({
             ))}
           </nav>
           <div className="ml-auto flex min-w-0 items-center gap-1.5">
-            {faucet}
+            {tools}
             {switcher}
             <NetworkButton />
             <ThemeButton />
