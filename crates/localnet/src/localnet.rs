@@ -148,8 +148,7 @@ impl Localnet {
         let mut description = exchange.describe(&cluster.url(), &cluster.ws_url(), &folder);
         let web = match site {
             Some(site) => {
-                let connection = cluster.connection();
-                let network = Network::read(&connection, &description).await?;
+                let network = Network::from(&description);
                 let faucet = Faucet::open(&description)?;
                 let web = web::serve(site, &network, faucet, prices.walk())?;
                 tell("app");

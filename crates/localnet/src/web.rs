@@ -16,12 +16,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ballast_client::rpc::Connection;
-use ballast_client::state::Exchange;
-use ballast_client::units::ticker;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -72,14 +68,6 @@ pub struct Network {
     pub ws_url: String,
     /// The exchange.
     pub exchange: String,
-    /// Tickers by mint.
-    pub assets: BTreeMap<String, String>,
-    /// Tickers of the underlyings, in the order of the exchange.
-    pub underlyings: Vec<String>,
-    /// Names of the price feeds, in the order of the exchange.
-    pub feeds: Vec<String>,
-    /// Their price accounts.
-    pub price_accounts: Vec<String>,
     /// Where `{kind}` (`tx` or `address`) `{id}` is explained.
     pub explorer: String,
     /// Where the faucet is.
@@ -88,57 +76,22 @@ pub struct Network {
     pub prices: String,
 }
 
-impl Network {
-    /// Reads the order in which the exchange has its lists.
-    ///
-    /// # Errors
-    /// When the cluster cannot be reached, or the exchange has a feed that the description has not.
-    pub async fn read(connection: &Connection, description: &Description) -> Result<Self> {
-        let address: Pubkey = description.exchange.parse()?;
-        let exchange = connection.read::<Exchange>(&address).await?;
-        let exchange = exchange.context("there is no exchange")?;
-        Self::new(description, &exchange)
-    }
-
-    fn new(description: &Description, exchange: &Exchange) -> Result<Self> {
-        let underlyings = &exchange.underlyings[..usize::from(exchange.underlying_count)];
-        let listed = exchange.feeds[..usize::from(exchange.feed_count)]
-            .iter()
-            .map(|feed| {
-                let mut known = description.price_accounts.iter();
-                known
-                    .find(|(name, _)| ticker(name) == feed.name)
-                    .map(|(name, account)| (name.clone(), account.clone()))
-                    .with_context(|| format!("the feed {} is unknown", text(&feed.name)))
-            });
-        let (feeds, price_accounts) = listed.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        let mints = description.mints.iter();
+impl From<&Description> for Network {
+    fn from(description: &Description) -> Self {
         let rpc = description.url.replace(':', "%3A").replace('/', "%2F");
-        Ok(Self {
+        Self {
             name: "localnet".into(),
             chain: "solana:localnet".into(),
             rpc_url: description.url.clone(),
             ws_url: description.ws_url.clone(),
             exchange: description.exchange.clone(),
-            assets: mints
-                .map(|(name, mint)| (mint.clone(), name.clone()))
-                .collect(),
-            underlyings: underlyings.iter().map(|one| text(&one.name)).collect(),
-            feeds,
-            price_accounts,
             explorer: format!(
                 "https://explorer.solana.com/{{kind}}/{{id}}?cluster=custom&customUrl={rpc}"
             ),
             faucet: "/faucet".into(),
             prices: "/price".into(),
-        })
+        }
     }
-}
-
-/// A zero-padded name as text.
-fn text(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    text.trim_end_matches('\0').to_owned()
 }
 
 /// A folder that is there and a port that is ours.
@@ -354,6 +307,7 @@ async fn set_price(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use crate::folder::Folder;
     use crate::prices::WalkOptions;
     use std::fs;
@@ -384,15 +338,6 @@ mod tests {
         }
     }
 
-    fn exchange() -> Box<Exchange> {
-        let mut exchange: Box<Exchange> = bytemuck::zeroed_box();
-        (exchange.underlying_count, exchange.feed_count) = (1, 2);
-        exchange.underlyings[0].name = ticker("SOL");
-        exchange.feeds[0].name = ticker("USDC/USD");
-        exchange.feeds[1].name = ticker("SOL/USD");
-        exchange
-    }
-
     fn serve_app() -> Served {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
@@ -412,7 +357,7 @@ mod tests {
             fs::write(app.folder.join(name), text).unwrap();
         }
         let description = description(&folder);
-        let network = Network::new(&description, &exchange()).unwrap();
+        let network = Network::from(&description);
         let faucet = Faucet::open(&description).unwrap();
         let walk = Walk::new(&["USDC", "SOL"], &WalkOptions::default());
         let walk = Arc::new(Mutex::new(walk));
@@ -493,16 +438,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_network_stands_in_the_exchange_s_order() {
+    async fn the_app_is_told_where_everything_is() {
         let served = serve_app();
         let (status, _, caching, body) = served.get("/network.json").await;
         assert_eq!((status, caching.as_str()), (200, "no-store"));
         let network: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(network["feeds"], json!(["USDC/USD", "SOL/USD"]));
-        let accounts = json!(["of USDC/USD", "of SOL/USD"]);
-        assert_eq!(network["priceAccounts"], accounts);
-        assert_eq!(network["underlyings"], json!(["SOL"]));
-        assert_eq!(network["assets"], json!({ "mint of SOL": "SOL" }));
+        assert_eq!(network["rpcUrl"], "http://127.0.0.1:9");
+        assert_eq!(network["wsUrl"], "ws://127.0.0.1:10");
         assert_eq!(
             network["explorer"],
             "https://explorer.solana.com/{kind}/{id}?cluster=custom&customUrl=http%3A%2F%2F127.0.0.1%3A9"
