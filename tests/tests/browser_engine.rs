@@ -4,7 +4,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::args::OrderArgs;
 use ballast_client::errors::program_error;
 use ballast_client::instructions;
-use ballast_client::state::{MarketKind, MarketTerms, Side};
+use ballast_client::state::{Bank, Exchange, MarketKind, MarketTerms, Side};
 use ballast_risk_wasm::{Engine, Refusal, Which};
 use ballast_sim::Venue;
 use ballast_tests::{Code, ETH, SOL, Stage};
@@ -137,6 +137,48 @@ fn the_largest_orders_and_withdrawals_are_the_programs() {
             stage.withdraw(&owner, asset, amount, borrow)
         });
     }
+}
+
+#[test]
+fn the_limits_of_banks_are_the_programs() {
+    let mut stage = Stage::new();
+    let lender = stage.trader(1, 1.0);
+    stage.fund(&lender, ETH, 10.0);
+    let owner = stage.trader(2, 1_000_000.0);
+    stage.venue.accrue(&mut stage.world).unwrap();
+    stage.mint(&owner, ETH, 2_000_000_000);
+    let exchange = stage.venue.addresses.exchange;
+    stage.patch::<Exchange>(&exchange, |exchange| {
+        exchange.assets[ETH].origination_fee_q32 = (1 << 32) / 777;
+    });
+    let bank = stage.venue.addresses.bank(&stage.venue.mints[ETH]);
+    let borrowed = json!({"kind": "withdraw", "asset": ETH, "amount": "0n", "borrow": true});
+    let limits: [(fn(&mut Bank), Refusal); 3] = [
+        (|_| {}, Refusal::InsufficientVaultLiquidity),
+        (
+            |bank| bank.borrow_cap = 777_777_777,
+            Refusal::BorrowCapExceeded,
+        ),
+        (
+            |bank| bank.outflow_limit = 333_333_333,
+            Refusal::OutflowLimitExceeded,
+        ),
+    ];
+    for (change, refusal) in limits {
+        stage.patch(&bank, change);
+        let found = largest(&stage, &owner, borrowed.clone());
+        assert_eq!(found.1, refusal.failure().code);
+        check(&mut stage, &owner, found, |stage, amount| {
+            stage.withdraw(&owner, ETH, amount, true)
+        });
+    }
+    stage.patch::<Bank>(&bank, |bank| bank.deposit_cap = 1_555_555_555);
+    let deposited = json!({"kind": "deposit", "asset": ETH, "amount": "0n"});
+    let found = largest(&stage, &owner, deposited);
+    assert_eq!(found.1, Refusal::DepositCapExceeded.failure().code);
+    check(&mut stage, &owner, found, |stage, amount| {
+        stage.deposit(&owner, ETH, amount)
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use ballast_risk::numbers::mul_q32_ceil;
 use ballast_state::health::{Purpose, Report, View, WhatIf};
 use ballast_state::{
-    Bank, MarginAccount, MarketTerms, Order, Pausable, Position, StateError, ledger,
+    AssetIndexes, Bank, MarginAccount, MarketTerms, Order, Pausable, Position, StateError, ledger,
 };
 use fixed::types::I80F48;
 
@@ -63,7 +63,8 @@ pub struct Sequence<'a> {
     pub refusals: Vec<ChangeRefusal>,
     /// What was paid so far.
     pub fees: Vec<ChangeFee>,
-    banks: &'a [Bank],
+    /// The banks that are known, as they would be.
+    banks: Vec<Bank>,
     done: u32,
 }
 
@@ -116,6 +117,14 @@ pub fn outflow_left(bank: &Bank, now: i64) -> u64 {
     bank.outflow_limit.saturating_sub(bank.outflow)
 }
 
+/// Tokens that a bank's vault holds at least.
+fn held(bank: &Bank, indexes: &AssetIndexes) -> Result<u64, StateError> {
+    let owed = ledger::deposits_total(bank, indexes)?
+        .saturating_add(bank.settlement_pools)
+        .saturating_add(bank.fees);
+    Ok(owed.saturating_sub(ledger::loans_total(bank, indexes)?))
+}
+
 /// Lots of a position that a trade can reduce.
 fn reducible(account: &MarginAccount, terms: &MarketTerms, lots: i64) -> u64 {
     let held = account.lots(terms);
@@ -127,12 +136,12 @@ fn reducible(account: &MarginAccount, terms: &MarketTerms, lots: i64) -> u64 {
 
 impl<'a> Sequence<'a> {
     /// Before any change.
-    pub fn new(view: &View<'a>, account: &MarginAccount, banks: &'a [Bank]) -> Self {
+    pub fn new(view: &View<'a>, account: &MarginAccount, banks: &[Bank]) -> Self {
         Self {
             what_if: WhatIf::new(view, account),
             refusals: Vec::new(),
             fees: Vec::new(),
-            banks,
+            banks: banks.to_vec(),
             done: 0,
         }
     }
@@ -229,46 +238,61 @@ impl<'a> Sequence<'a> {
         self.require(!paused, Refusal::Paused);
     }
 
-    fn bank(&self, asset: u8) -> Option<&'a Bank> {
-        self.banks.iter().find(|bank| bank.asset == asset)
+    /// Whether the account is in liquidation and no action of the program would find it recovered.
+    fn in_liquidation(&self) -> bool {
+        let account = self.what_if.account();
+        let view = self.what_if.view();
+        account.in_liquidation() && !view.has_recovered(account, &mut Report::boxed())
+    }
+
+    /// Books what the account deposits (positive) or withdraws in the asset's bank, while that is known. Must stand before the account changes.
+    fn book(&mut self, asset: u8, amount: i64) -> Result<Option<Bank>, StateError> {
+        let view = self.what_if.view();
+        let indexes = view.board.indexes(asset)?;
+        let held = self.what_if.account().balance(asset).copied();
+        let mut balance = held.unwrap_or_default();
+        let Some(bank) = self.banks.iter_mut().find(|bank| bank.asset == asset) else {
+            return Ok(None);
+        };
+        if amount >= 0 {
+            ledger::credit(&mut balance, bank, indexes, amount.unsigned_abs())?;
+            bank.count_inflow(amount.unsigned_abs(), view.now);
+        } else {
+            ledger::debit(&mut balance, bank, indexes, amount.unsigned_abs())?;
+        }
+        Ok(Some(*bank))
     }
 
     fn deposit(&mut self, asset: u8, amount: i64) {
         self.require(amount > 0, Refusal::ZeroAmount);
         self.require_not_paused(Pausable::Deposit);
-        if let Err(error) = self.what_if.deposit(asset, amount.max(0)) {
-            return self.refuse(error);
-        }
-        if let Err(error) = self.require_room(asset, amount) {
+        if let Err(error) = self.credit(asset, amount.max(0)) {
             self.refuse(error);
         }
     }
 
-    /// Requires that the asset takes what was deposited, if that has left a deposit.
-    fn require_room(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
+    /// Deposits, and requires that the asset takes it if that leaves a deposit.
+    fn credit(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
+        let is_active = self.what_if.view().exchange.asset(asset)?.is_active();
+        let bank = self.book(asset, amount)?;
+        self.what_if.deposit(asset, amount)?;
         let view = self.what_if.view();
-        let indexes = view.board.indexes(asset)?;
-        if ledger::deposit(self.what_if.account(), asset, indexes)? == 0 {
+        let indexes = *view.board.indexes(asset)?;
+        if ledger::deposit(self.what_if.account(), asset, &indexes)? == 0 {
             return Ok(());
         }
-        let is_active = view.exchange.asset(asset)?.is_active();
-        let fits = match self.bank(asset) {
-            Some(bank) => {
-                let deposits = ledger::deposits_total(bank, indexes)?;
-                deposits.saturating_add(amount.unsigned_abs()) <= bank.deposit_cap
-            }
-            None => true,
-        };
         self.require(is_active, Refusal::AssetReduceOnly);
-        self.require(fits, Refusal::DepositCapExceeded);
+        if let Some(bank) = bank {
+            let deposits = ledger::deposits_total(&bank, &indexes)?;
+            self.require(deposits <= bank.deposit_cap, Refusal::DepositCapExceeded);
+        }
         Ok(())
     }
 
     fn withdraw(&mut self, asset: u8, amount: i64, borrow: bool) {
         self.require(amount > 0, Refusal::ZeroAmount);
         self.require_not_paused(Pausable::Withdraw);
-        let in_liquidation = self.what_if.account().in_liquidation();
-        self.require(!in_liquidation, Refusal::InLiquidation);
+        self.require(!self.in_liquidation(), Refusal::InLiquidation);
         if let Err(error) = self.debit(asset, amount.max(0), borrow) {
             return self.refuse(error);
         }
@@ -296,26 +320,22 @@ impl<'a> Sequence<'a> {
             listed.is_active() || borrowed == 0,
             Refusal::AssetReduceOnly,
         );
-        if let Some(bank) = self.bank(asset) {
-            let deposits = ledger::deposits_total(bank, &indexes)?;
-            let loans = ledger::loans_total(bank, &indexes)?;
-            let held = deposits
-                .saturating_add(bank.settlement_pools)
-                .saturating_add(bank.fees)
-                .saturating_sub(loans);
-            let limited = bank.outflow_limit != 0;
-            let left = outflow_left(bank, now);
-            let taken = amount.unsigned_abs();
-            let lent = borrowed.unsigned_abs().saturating_add(fee.unsigned_abs());
-            self.require(taken <= held, Refusal::InsufficientVaultLiquidity);
-            self.require(!limited || taken <= left, Refusal::OutflowLimitExceeded);
-            self.require(
-                borrowed == 0 || loans.saturating_add(lent) <= bank.borrow_cap,
-                Refusal::BorrowCapExceeded,
-            );
+        if let Some(bank) = self.banks.iter_mut().find(|bank| bank.asset == asset) {
+            let covered = held(bank, &indexes)? >= amount.unsigned_abs();
+            let outflow = bank.count_outflow(amount.unsigned_abs(), now);
+            self.require(covered, Refusal::InsufficientVaultLiquidity);
+            if let Err(error) = outflow {
+                self.refuse(error);
+            }
         }
+        self.book(asset, -amount)?;
         self.what_if.deposit(asset, -amount)?;
+        let bank = self.book(asset, -fee)?;
         self.what_if.deposit(asset, -fee)?;
+        if let Some(bank) = bank.filter(|_| borrowed > 0) {
+            let loans = ledger::loans_total(&bank, &indexes)?;
+            self.require(loans <= bank.borrow_cap, Refusal::BorrowCapExceeded);
+        }
         self.pay(asset, fee.unsigned_abs());
         Ok(())
     }
@@ -366,9 +386,8 @@ impl<'a> Sequence<'a> {
     fn require_tradable(&mut self, terms: &MarketTerms, lots: i64, price: u64) {
         let view = self.what_if.view();
         let (now, within) = (view.now, view.is_within_band(terms, price));
-        let account = self.what_if.account();
-        let reduces = reducible(account, terms, lots) >= lots.unsigned_abs();
-        let may_open = !account.in_liquidation();
+        let reduces = reducible(self.what_if.account(), terms, lots) >= lots.unsigned_abs();
+        let may_open = !self.in_liquidation();
         self.require(lots != 0, Refusal::ZeroAmount);
         self.require(!terms.is_expired(now), Refusal::MarketExpired);
         self.require(may_open || reduces, Refusal::InLiquidation);

@@ -98,7 +98,7 @@ impl Point {
 fn start<'a>(
     view: &View<'a>,
     account: &MarginAccount,
-    banks: &'a [Bank],
+    banks: &[Bank],
     changes: &[Change],
 ) -> Result<(WhatIf<'a>, i64), Failure> {
     let mut all = Sequence::new(view, account, banks);

@@ -137,7 +137,7 @@ fn nothing_makes_it_panic() {
     let vectors = vectors();
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let requests = requests(vectors.now);
-    for round in 0..400 {
+    for round in 0..200 {
         let portfolio = &vectors.portfolios[round % vectors.portfolios.len()];
         let board = &vectors.boards[portfolio["board"].as_u64().unwrap() as usize];
         let accounts = [
