@@ -54,6 +54,9 @@ const READ_WITHOUT_SOCKET_MS = 2_000;
 /** Orders and markets of the whole exchange. */
 const SNAPSHOT_MS = 60_000;
 const SOCKET_RETRY_MS = 3_000;
+/** An RPC that has not answered by then does not answer. */
+const TIMEOUT_MS = 8_000;
+const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
 
 const encoder = getBase64Encoder();
 const bytes = (data: readonly [string, string]) => new Uint8Array(encoder.encode(data[0]));
@@ -143,7 +146,7 @@ export class Mirror {
       const part = keys.slice(from, from + 100);
       const { context, value } = await this.rpc
         .getMultipleAccounts(part, { encoding: "base64", commitment: COMMITMENT })
-        .send();
+        .send(inTime());
       part.forEach((key, index) => {
         const found = value[index];
         this.take(key, context.slot, found ? bytes(found.data) : null);
@@ -154,7 +157,7 @@ export class Mirror {
   private async readExchange() {
     const { context, value } = await this.rpc
       .getAccountInfo(this.network.exchange, { encoding: "base64", commitment: COMMITMENT })
-      .send();
+      .send(inTime());
     if (!value || value.owner !== BALLAST_PROGRAM_ADDRESS) {
       throw new AbsentError(
         value
@@ -174,7 +177,7 @@ export class Mirror {
         filters: filtersOf(this.network.exchange),
         withContext: true,
       })
-      .send();
+      .send(inTime());
     for (const { pubkey, account } of value) this.take(pubkey, context.slot, bytes(account.data));
     const seen = new Set(value.map(({ pubkey }) => pubkey));
     for (const key of [...this.accounts.keys(), ...this.marketKeys.keys()]) {

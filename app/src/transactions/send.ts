@@ -53,6 +53,8 @@ const UNITS_EXTRA = 10_000;
 /** A fee per compute unit that recent transactions on the same accounts have paid, within bounds (millionths of a lamport). */
 const UNIT_PRICE_MAX = 1_000_000n;
 const POLL_MS = 700;
+const TIMEOUT_MS = 15_000;
+const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
 /** A packet's size: what is larger cannot be sent. */
 const SIZE_MAX = 1232;
 
@@ -64,7 +66,7 @@ export async function submit(submission: Submission): Promise<boolean> {
     tell({ stage: "checking" });
     const { value: lifetime } = await mirror.rpc
       .getLatestBlockhash({ commitment: COMMITMENT })
-      .send();
+      .send(inTime());
     const draft = compile(payer, submission.instructions, lifetime, UNITS_MAX, 0n);
     if (getTransactionEncoder().encode(draft).length > SIZE_MAX) {
       tell({
@@ -83,10 +85,10 @@ export async function submit(submission: Submission): Promise<boolean> {
           commitment: COMMITMENT,
           sigVerify: false,
         })
-        .send(),
+        .send(inTime()),
       mirror.rpc
         .getRecentPrioritizationFees(writable(submission.instructions))
-        .send()
+        .send(inTime())
         .catch(() => []),
     ]);
     if (simulated.err) {
@@ -118,14 +120,14 @@ export async function submit(submission: Submission): Promise<boolean> {
           preflightCommitment: COMMITMENT,
           maxRetries: 0n,
         })
-        .send();
+        .send(inTime());
     await send();
     tell({ stage: "sent", signature });
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       const [status, height] = await Promise.all([
-        mirror.rpc.getSignatureStatuses([signature]).send(),
-        mirror.rpc.getBlockHeight({ commitment: COMMITMENT }).send(),
+        mirror.rpc.getSignatureStatuses([signature]).send(inTime()),
+        mirror.rpc.getBlockHeight({ commitment: COMMITMENT }).send(inTime()),
       ]).catch(() => [null, null] as const);
       const found = status?.value[0];
       if (found?.err) {
@@ -135,7 +137,7 @@ export async function submit(submission: Submission): Promise<boolean> {
             encoding: "json",
             maxSupportedTransactionVersion: 0,
           })
-          .send()
+          .send(inTime())
           .then((transaction) => transaction?.meta?.logMessages ?? [])
           .catch(() => []);
         tell({ stage: "failed", words: failureWords({ error: found.err, logs }), signature });
