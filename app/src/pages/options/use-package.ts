@@ -1,0 +1,185 @@
+/** What the engine says about a package: its payoff, and what it does to the account. */
+import { useEffect, useMemo, useState } from "react";
+import type { Address } from "@solana/kit";
+import { termsKey } from "@/chain/layout";
+import type { ListedMarket } from "@/chain/mirror";
+import { EngineError, fromJson, Q32_ONE, toJson } from "@/engine/engine";
+import type { Change, Package, QuoteFigures, Venue, WhatIfAnswer } from "@/engine/types";
+import { useLive, useRisk } from "@/state/live";
+import { engineWords, type Words } from "@/transactions/words";
+import { largest } from "./largest";
+import {
+  engineLegs,
+  fill,
+  restingOf,
+  sizeLeg,
+  tradesOf,
+  type Fill,
+  type Leg,
+  type SizedLeg,
+} from "./legs";
+import { payoffOf, rangeOf, type Payoff, type Range } from "./payoff";
+import { useBooks } from "./use-chain";
+
+/** Trade at once what the book has, or rest what it does not have. */
+export type Mode = "now" | "rest";
+
+/** A leg with all that is known about it. */
+export interface Checked {
+  leg: Leg;
+  market: ListedMarket | undefined;
+  figures: QuoteFigures | null;
+  /** Nothing while it is not complete. */
+  sized: SizedLeg | null;
+  fill: Fill | null;
+  /** Why it is not. */
+  problem: string | null;
+}
+
+/** The engine's answer about a complete package. */
+export interface Answer {
+  package: Package;
+  /** What the options cost, negative when they pay, quote units. */
+  premium: bigint;
+  range: Range;
+  payoff: Payoff;
+  whatIf: WhatIfAnswer;
+}
+
+export interface PackageState {
+  legs: Checked[];
+  /** Complete legs with what the books give; nothing until all are complete. */
+  fills: Fill[] | null;
+  changes: Change[];
+  answer: Answer | null;
+  /** Why there is no answer. */
+  failure: Words | null;
+}
+
+const NO_CHANGES: Change[] = [];
+
+/** The package of so many lots per leg and ratio, nothing while that is not known. */
+export function usePackage(
+  venue: Venue,
+  underlying: number,
+  account: Address | null,
+  owner: Address | null,
+  typed: readonly Leg[],
+  lots: bigint | null,
+  mode: Mode,
+): PackageState {
+  const { mirror } = useLive();
+  const keys = typed.map(({ terms }) => termsKey(terms)).join(" ");
+  const quotes = useRisk((risk) => risk.quotes(typed.map(({ terms }) => terms)), [keys]);
+  const books = useBooks(keys);
+  const checked = useMemo(
+    () =>
+      typed.map<Checked>((leg, index) => {
+        const market = mirror.markets.get(termsKey(leg.terms));
+        const figures = quotes[index]?.figures ?? null;
+        const found = sizeLeg(venue, leg, market, figures, lots ?? 1n);
+        const common = { leg, market, figures };
+        if (typeof found === "string") {
+          return { ...common, sized: null, fill: null, problem: found };
+        }
+        const [filled = null] = fill([found], books, owner, typed.length);
+        return { ...common, sized: found, fill: filled, problem: null };
+      }),
+    [typed, quotes, books, owner, venue, lots, mirror],
+  );
+  const fills = useMemo(() => {
+    const complete = checked.flatMap((leg) => leg.fill ?? []);
+    return lots !== null && lots > 0n && complete.length > 0 && complete.length === checked.length
+      ? complete
+      : null;
+  }, [checked, lots]);
+  const changes = useMemo(
+    () => (!fills ? NO_CHANGES : mode === "rest" ? restingOf(fills) : tradesOf(fills)),
+    [fills, mode],
+  );
+  const { answer, failure } = useRisk(
+    (risk) => {
+      const markQ32 = risk.venue().underlyings[underlying]?.markQ32 ?? null;
+      if (!fills || markQ32 === null) return { answer: null, failure: null };
+      try {
+        const range = rangeOf(markQ32, fills);
+        const legs = engineLegs(fills);
+        const found = risk.legs(legs, underlying, range.factorsQ32);
+        const options = legs.filter(({ terms }) => terms.strike > 0n);
+        const known = account && mirror.accounts.has(account) ? account : null;
+        const answer: Answer = {
+          package: found,
+          premium: risk.legs(options, underlying, [Q32_ONE]).cost,
+          range,
+          payoff: payoffOf(found.points, fills),
+          whatIf: risk.whatIf(known, changes),
+        };
+        return { answer, failure: null };
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        return { answer: null, failure: engineWords(error.name, error.message) };
+      }
+    },
+    [fills, changes, account, underlying],
+  );
+  return { legs: checked, fills, changes, answer, failure };
+}
+
+/** The largest package, in lots per ratio of 1. */
+export interface Most {
+  lots: bigint;
+  /** What stands against one more. */
+  limit: "book" | "margin";
+}
+
+const SETTLE_MS = 300;
+const REFRESH_MS = 5_000;
+/** No package is larger. */
+const LOTS_MAX = 1n << 40n;
+
+/** Works out the largest allowed package a moment after the last change, and again every few seconds. */
+export function useMost(
+  account: Address | null,
+  owner: Address | null,
+  legs: readonly Checked[],
+  mode: Mode,
+): Most | null {
+  const { risk, mirror } = useLive();
+  const keys = legs.map(({ leg }) => termsKey(leg.terms)).join(" ");
+  const books = useBooks(keys);
+  const isComplete = legs.length > 0 && legs.every(({ sized }) => sized !== null);
+  // What the size does not change.
+  const scene = toJson([
+    account,
+    mode,
+    legs.map(({ leg, sized }) => ({ ...sized, lots: leg.ratio.value })),
+  ]);
+  const [found, setFound] = useState<{ scene: string; most: Most } | null>(null);
+  useEffect(() => {
+    if (!isComplete || !account || !mirror.accounts.has(account)) return;
+    const [key, how, ratios] = fromJson(scene) as [Address, Mode, SizedLeg[]];
+    const times = (lots: bigint) => ratios.map((leg) => ({ ...leg, lots: leg.lots * lots }));
+    const isInBook = (lots: bigint) =>
+      fill(times(lots), books, owner).every((leg) => leg.match.lots === leg.lots);
+    const isAffordable = (lots: bigint) => {
+      const fills = fill(times(lots), books, owner);
+      return risk.whatIf(key, how === "rest" ? restingOf(fills) : tradesOf(fills)).allowed;
+    };
+    const work = () => {
+      try {
+        const inBook = how === "now" ? largest(isInBook, LOTS_MAX) : LOTS_MAX;
+        const lots = largest(isAffordable, inBook);
+        setFound({ scene, most: { lots, limit: lots === inBook ? "book" : "margin" } });
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        setFound(null);
+      }
+    };
+    let timer = setTimeout(function again() {
+      work();
+      timer = setTimeout(again, REFRESH_MS);
+    }, SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [risk, mirror, account, owner, books, scene, isComplete]);
+  return found?.scene === scene ? found.most : null;
+}
