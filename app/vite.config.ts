@@ -19,6 +19,8 @@ export default defineConfig({
     ),
   },
   build: { target: "es2022", assetsInlineLimit: 0 },
+  // The generated client asks for it; a browser has no process.
+  define: { "process.env.NODE_ENV": JSON.stringify(process.env.NODE_ENV) },
   test: {
     environment: "node",
     include: ["src/**/*.test.{ts,tsx}"],
