@@ -91,9 +91,7 @@ describe("a trader", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Asset").selectOption({ label: "SOL" });
     await dialog.getByLabel("Amount").fill("1");
-    const projected = await dialog
-      .getByTestId("projected-health-initial")
-      .getAttribute("data-value");
+    const projected = await dialog.getByTestId("projected-initial").getAttribute("data-value");
     await dialog.getByRole("button", { name: /^Deposit/ }).click();
     await confirmed(page, /^Deposit 1 SOL/);
     const after = await figure(page, "health-initial");

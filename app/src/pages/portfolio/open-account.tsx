@@ -4,6 +4,7 @@ import { getMarginAccountSize } from "@/client";
 import { formatDecimal } from "@/format/decimal";
 import { assetName } from "@/format/names";
 import { useNetwork } from "@/network";
+import { Faucet } from "@/shell/localnet-tools";
 import { useAccounts } from "@/state/accounts";
 import { useLive, useRisk, useVenue } from "@/state/live";
 import { useTransact } from "@/transactions/transact";
@@ -23,9 +24,7 @@ export function OpenAccount() {
     <div className="mx-auto grid max-w-md gap-4 py-6">
       {faucet && (
         <Notice tone={isPoor ? "warn" : "neutral"} title="This is a local test cluster">
-          {isPoor
-            ? "Your wallet is empty. Take test tokens first: the button with the drops at the top."
-            : "The button with the drops at the top gives you SOL for fees and test tokens."}
+          <Faucet url={faucet} />
         </Notice>
       )}
       <Card title="Open an account">
