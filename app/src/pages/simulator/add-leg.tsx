@@ -162,7 +162,7 @@ export function AddLeg({ venue, onAdd }: Props) {
       <div className="grid grid-cols-2 items-end gap-3">
         <Choice label="Side of another trade" value={side} options={SIDES} onChange={setSide} />
         <AmountField
-          label="Size of another trade"
+          label="Size"
           unit={underlyingName(venue, underlying)}
           decimals={sizeDecimals(venue, underlying)}
           amount={size}

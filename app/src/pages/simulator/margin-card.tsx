@@ -156,7 +156,7 @@ function Fees({ venue, answer }: Pick<Props, "venue" | "answer">) {
         : `${formatDecimal(abs(amount), venue.assets[asset]?.decimals ?? 0)} ${assetName(venue, asset)}`,
     )
     .join(", ");
-  return <p className="text-xs text-soft">Fees, counted in: {text}</p>;
+  return <p className="text-xs text-soft">Fees included: {text}</p>;
 }
 
 /** What the program would refuse, each with the part of the scene that it is about. */
