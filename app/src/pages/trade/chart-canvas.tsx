@@ -90,5 +90,5 @@ export default function ChartCanvas({ points, format, label }: Props) {
     chart.first = data[0]?.time;
   }, [points, format]);
 
-  return <div ref={holder} role="img" aria-label={label} style={{ height: HEIGHT }} />;
+  return <div ref={holder} role="group" aria-label={label} style={{ height: HEIGHT }} />;
 }

@@ -106,8 +106,8 @@ function Row({
       <button
         type="button"
         onClick={() => onPrice(level.price)}
-        aria-label={`${name} ${at}, size ${size}, total ${total}${isOwn ? ", with an order of yours" : ""}: take this price`}
-        className="relative grid w-full grid-cols-3 px-3 py-0.75 text-right hover:bg-raised focus-visible:outline-offset-[-2px]"
+        title="Take this price"
+        className="relative grid w-full grid-cols-3 px-3 py-1 text-right hover:bg-raised focus-visible:outline-offset-[-2px]"
       >
         <span
           aria-hidden
@@ -123,11 +123,18 @@ function Row({
             name === "Ask" ? "text-down" : "text-up",
           )}
         >
+          <span className="sr-only">{name} </span>
           {at}
           {isOwn && <Badge title="An order of yours is here">you</Badge>}
         </span>
-        <span className="relative">{size}</span>
-        <span className="relative">{total}</span>
+        <span className="relative">
+          <span className="sr-only">, size </span>
+          {size}
+        </span>
+        <span className="relative">
+          <span className="sr-only">, total </span>
+          {total}
+        </span>
       </button>
     </li>
   );

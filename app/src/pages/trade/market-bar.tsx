@@ -4,7 +4,7 @@ import { day, percent, price, span } from "@/format/format";
 import { formatLots, underlyingName, unitPriceQ32 } from "@/format/names";
 import { Figure } from "@/ui/card";
 import { Badge } from "@/ui/feedback";
-import { MarketSelect, MarkText, PhaseBadge, RateText } from "./market-select";
+import { MarketSelect, MarkText, periodText, PhaseBadge, RateText } from "./market-select";
 import type { MarketView } from "./view";
 
 const VALIDITY = {
@@ -42,7 +42,7 @@ export function MarketBar({ views, view }: { views: readonly MarketView[]; view:
         </Figure>
         {terms.kind === "perpetual" ? (
           <Figure
-            name={`Funding / ${span(funding?.period ?? 0).replace(/ 00m$/, "")}`}
+            name={`Funding per ${periodText(funding?.period ?? 0)}`}
             title={
               funding
                 ? `${percent(funding.yearlyRateQ32, { sign: true })} a year; positive: longs pay`
@@ -64,7 +64,7 @@ export function MarketBar({ views, view }: { views: readonly MarketView[]; view:
             </Figure>
           </>
         )}
-        <Figure name="Open interest" className="max-sm:hidden">
+        <Figure name="Open interest">
           {formatLots(venue, terms.underlying, market.openInterestLots)}{" "}
           {underlyingName(venue, terms.underlying)}
         </Figure>

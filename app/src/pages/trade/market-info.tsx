@@ -5,7 +5,7 @@ import { formatLots, formatTick, underlyingName, unitPrice, unitPriceQ32 } from 
 import { useNow } from "@/state/live";
 import { Figure, Figures } from "@/ui/card";
 import { Badge } from "@/ui/feedback";
-import { RateText } from "./market-select";
+import { periodText, RateText } from "./market-select";
 import { PriceBadge } from "./market-bar";
 import { useFundingInterval, type MarketView } from "./view";
 
@@ -26,7 +26,7 @@ export function MarketInfo({ view }: { view: MarketView }) {
       ) : (
         <>
           <Figure name="Expiry" title={time(terms.expiry)}>
-            {day(terms.expiry)}, 08:00 UTC
+            {day(terms.expiry)}, {new Date(terms.expiry * 1000).toISOString().slice(11, 16)} UTC
           </Figure>
           <Figure name="Basis">
             <RateText view={view} />
@@ -92,7 +92,7 @@ function Funding({ view: { venue, market } }: { view: MarketView }) {
   const payer = rateQ32 > 0n ? "longs pay" : rateQ32 < 0n ? "shorts pay" : "nobody pays";
   return (
     <>
-      <Figure name={`Funding per ${span(period)}`} title={`At most ${percent(maximumQ32)}`}>
+      <Figure name={`Funding per ${periodText(period)}`} title={`At most ${percent(maximumQ32)}`}>
         {percent(rateQ32, { digits: 4, sign: true })}, {payer}
       </Figure>
       <Figure name="Funding per year">{percent(yearlyRateQ32, { sign: true })}</Figure>

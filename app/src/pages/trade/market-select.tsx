@@ -4,7 +4,7 @@ import { ChevronDown } from "lucide-react";
 import { Popover } from "radix-ui";
 import { useMemo, useState } from "react";
 import { fromQ32, toQ32 } from "@/engine/engine";
-import { day, percent, price } from "@/format/format";
+import { day, percent, price, span } from "@/format/format";
 import { formatLots, underlyingName, unitPriceQ32 } from "@/format/names";
 import { Badge } from "@/ui/feedback";
 import { DataTable, type Column } from "@/ui/table";
@@ -24,6 +24,11 @@ export function RateText({ view: { venue, market, quote } }: { view: MarketView 
   if (!quote || quote.underlyingMarkQ32 === 0n) return "–";
   const basis = fromQ32(quote.markQ32) / fromQ32(quote.underlyingMarkQ32) - 1;
   return percent(toQ32(basis), { digits: 2, sign: true });
+}
+
+/** A period without what is zero: `8h`. */
+export function periodText(seconds: number): string {
+  return span(seconds).replace(/ 00[hms]$/, "");
 }
 
 export function PhaseBadge({ view: { phase } }: { view: MarketView }) {

@@ -5,7 +5,7 @@ import { exactUsd, percent, price, usd } from "@/format/format";
 import { formatLots, formatTick, underlyingName, unitPrice } from "@/format/names";
 import { Figure, Figures } from "@/ui/card";
 import { Notice } from "@/ui/feedback";
-import { averagePrice, type Plan } from "./ticket";
+import { averagePrice, feeOf, type Plan } from "./ticket";
 import type { MarketView } from "./view";
 
 export function Outcome({
@@ -56,19 +56,16 @@ export function Outcome({
             {size(lapses)}
           </Figure>
         )}
-        <Figure
-          name={rules ? `Fee (taker ${percent(rules.takerQ32, { digits: 3 })})` : "Fee"}
-          title={
-            rules
-              ? `What rests pays ${percent(rules.makerQ32, { digits: 3 })} when it is filled`
-              : undefined
-          }
-          inline
-        >
-          <span data-testid="ticket-fee" data-value={fee.toString()} title={exactUsd(fee)}>
-            {usd(fee, { digits: fee < 10_000n ? 6 : 2 })}
-          </span>
-        </Figure>
+        {match.lots > 0n && (
+          <Figure name={rules ? `Fee (taker ${rate(rules.takerQ32)})` : "Fee"} inline>
+            <Money value={fee} testid="ticket-fee" />
+          </Figure>
+        )}
+        {rest > 0n && rules && (
+          <Figure name={`Fee of the rest (maker ${rate(rules.makerQ32)})`} inline>
+            <Money value={feeOf(rest * request.price, rules.makerQ32)} testid="ticket-maker-fee" />
+          </Figure>
+        )}
       </Figures>
       {isCutOff && (
         <Notice tone="warn">
@@ -80,5 +77,17 @@ export function Outcome({
         </Notice>
       )}
     </div>
+  );
+}
+
+const rate = (q32: bigint) => percent(q32, { digits: 3 });
+
+/** Cents, and more digits where there are none. */
+function Money({ value, testid }: { value: bigint; testid: string }) {
+  const isTiny = value > 0n && value < 10_000n;
+  return (
+    <span data-testid={testid} data-value={value.toString()} title={exactUsd(value)}>
+      {usd(value, { digits: isTiny ? 6 : 2 })}
+    </span>
   );
 }

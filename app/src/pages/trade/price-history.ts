@@ -14,7 +14,7 @@ export interface PricePoint {
   value: number;
 }
 
-/** Transactions of the board that are looked through. */
+/** Transactions of the board that are looked through at a time. */
 const TRANSACTIONS = 100;
 /** Live points that are kept. */
 const POINTS_MAX = 5_000;
@@ -49,7 +49,7 @@ export function merged(...lists: readonly (readonly PricePoint[])[]): PricePoint
 /** The prices of a feed that are known, oldest first. */
 export function usePrices(feed: FeedFigures) {
   const { mirror } = useLive();
-  const { entries, isPending, isError } = useHistory(mirror.boardAddress, TRANSACTIONS);
+  const { entries, ...query } = useHistory(mirror.boardAddress, TRANSACTIONS);
   const { index, decimals, publishTime, priceQ32 } = feed;
   const past = useMemo(() => pricesOf(entries, { index, decimals }), [entries, index, decimals]);
 
@@ -67,5 +67,5 @@ export function usePrices(feed: FeedFigures) {
     () => merged(past, live.index === index ? live.points : []),
     [past, live, index],
   );
-  return { points, isPending, isError };
+  return { ...query, points };
 }

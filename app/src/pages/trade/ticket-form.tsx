@@ -9,7 +9,8 @@ import { price as priceText } from "@/format/format";
 import { Projection } from "@/pages/portfolio/projection";
 import { useAccounts } from "@/state/accounts";
 import { useLiquidationMarks } from "@/state/liquidation";
-import { useRisk } from "@/state/live";
+import { useNow, useRisk } from "@/state/live";
+import { engineWords, type Words } from "@/transactions/words";
 import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -86,13 +87,14 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
   const scene = JSON.stringify(changes, (_, value: unknown) =>
     typeof value === "bigint" ? value.toString() : value,
   );
-  const projected = useRisk<WhatIfAnswer | { failure: string } | null>(
+  const projected = useRisk<WhatIfAnswer | { failure: Words } | null>(
     (risk) => {
       if (!selected || changes.length === 0) return null;
       try {
         return risk.whatIf(selected, changes);
       } catch (error) {
-        return { failure: error instanceof Error ? error.message : String(error) };
+        const { name, message } = error instanceof Error ? error : new Error(String(error));
+        return { failure: engineWords(name, message) };
       }
     },
     [selected, scene],
@@ -104,14 +106,19 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
   const largest = largestLots(draft, rules, book, trader, affordable);
 
   const before = useLiquidationMarks(selected).get(underlying);
-  const after = useLiquidationMarks(selected, changes).get(underlying);
+  // The prices of single fills move with every change of the book, which moves a liquidation by next to nothing.
+  const minute = useNow(60_000);
+  const outcome = plan && [minute, draft.side, plan.match.lots, plan.rest].join(" ");
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- kept for as long as it comes to the same
+  const steady = useMemo(() => changes, [outcome, key, draft.price]);
+  const after = useLiquidationMarks(selected, steady).get(underlying);
 
   const wrongPrice = draft.type === "market" ? null : priceError(view, ticket.price);
   const wrongSize = sizeError(view, ticket.size, lots);
   const objection = plan && objectionTo(draft, plan, rules, view.phase, book, trader);
   const refusals = answer ? refusalsOf(answer) : [];
   const reason = !selected
-    ? "Open an account on the portfolio page first."
+    ? (obstacle ?? "Open an account on the portfolio page first.")
     : role === "viewer"
       ? "This account is not yours: you can only look at it."
       : (obstacle ??
@@ -126,7 +133,7 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
                 : plan && isPaused(venue, plan)
                   ? "Orders of this kind are paused now. Cancelling goes on."
                   : projected && "failure" in projected
-                    ? `It cannot be worked out: ${projected.failure}.`
+                    ? [projected.failure.what, projected.failure.advice].join(" ")
                     : refusals.length > 0
                       ? "The program would refuse it, see above."
                       : null));
