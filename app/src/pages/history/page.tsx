@@ -85,7 +85,7 @@ function AccountHistory({ account }: { account: Address }) {
           label="Show"
           value={filter}
           onChange={(event) => setFilter(event.target.value as Filter)}
-          className="w-64 max-w-full"
+          className="w-72 max-w-full"
         >
           <option value="own">Everything about this account</option>
           {(Object.keys(KINDS) as Kind[]).map((kind) => (
@@ -123,7 +123,9 @@ function AccountHistory({ account }: { account: Address }) {
               <Empty
                 title={entries.length === 0 ? "Nothing has happened yet" : "Nothing of this kind"}
               >
-                {hasNextPage && "There may be some in older transactions."}
+                {hasNextPage
+                  ? "There may be some in older transactions."
+                  : "What is older than the transactions that this cluster keeps is not shown."}
               </Empty>
             )
           }
