@@ -5,7 +5,7 @@ import { ArrowRight } from "lucide-react";
 export function BeforeAfter({ before, after }: { before: string; after: string }) {
   if (before === after) return <>{after}</>;
   return (
-    <span className="inline-flex items-center gap-1">
+    <span className="relative inline-flex items-center gap-1">
       <span className="text-soft">
         <span className="sr-only">from </span>
         {before}

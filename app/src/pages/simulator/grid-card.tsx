@@ -75,7 +75,7 @@ export const GridCard = memo(function GridCard({
       ) : (
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
         <div
-          className="overflow-x-auto p-2"
+          className="relative overflow-x-auto p-2"
           role="region"
           aria-label={`Grid of ${name}`}
           tabIndex={0}
