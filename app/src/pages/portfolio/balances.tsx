@@ -157,7 +157,7 @@ export function Balances({
       }
     >
       <DataTable
-        caption="Balances"
+        caption="Deposits and loans"
         columns={COLUMNS}
         rows={rows}
         rowKey={({ balance }) => String(balance.asset)}

@@ -11,21 +11,18 @@ import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { AmountField, NO_AMOUNT, SelectField, type Amount } from "@/ui/field";
-import { Notice } from "@/ui/feedback";
 import { SOL_DECIMALS, useWalletBalances } from "./funds/wallet-balances";
 import { Refusals } from "./projection";
 
 /** For a wallet that has no account yet. */
 export function OpenAccount() {
   const { faucet } = useNetwork();
-  const wallet = useWalletBalances();
-  const isPoor = wallet.data !== undefined && wallet.data?.lamports === 0n;
   return (
     <div className="mx-auto grid max-w-md gap-4 py-6">
       {faucet && (
-        <Notice tone={isPoor ? "warn" : "neutral"} title="This is a local test cluster">
+        <Card title="This is a local test cluster">
           <Faucet url={faucet} />
-        </Notice>
+        </Card>
       )}
       <Card title="Open an account">
         <OpenAccountForm />

@@ -155,7 +155,7 @@ export function Orders({ account, assessment }: { account: Address; assessment: 
       }
     >
       <DataTable
-        caption="Resting orders"
+        caption="Orders that wait"
         columns={COLUMNS}
         rows={rows}
         rowKey={({ order }) => `${termsKey(order.terms)} ${order.id}`}

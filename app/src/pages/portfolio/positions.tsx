@@ -268,7 +268,7 @@ export function Positions({ account, assessment }: { account: Address; assessmen
   return (
     <Card title="Positions" flush>
       <DataTable
-        caption="Positions"
+        caption="What is held and owed in markets"
         columns={COLUMNS}
         rows={rows}
         rowKey={({ position }) => termsKey(position.terms)}
