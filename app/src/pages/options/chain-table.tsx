@@ -14,8 +14,8 @@ import type { ChainRow, Quoted } from "./use-chain";
 import { useWide } from "./use-wide";
 
 type Kind = "call" | "put";
-/** Adds a leg at a price per lot. */
-export type Pick = (option: Quoted, side: Direction, price: bigint) => void;
+/** Adds a leg at a price per lot, or at what the book asks for. */
+export type Pick = (option: Quoted, side: Direction, price: bigint | null) => void;
 
 interface CellProps {
   venue: Venue;
@@ -75,15 +75,20 @@ function LevelCell({
   const size = formatLots(venue, underlying, level.lots);
   const verb = side === Side.Bid ? "Buy" : "Sell";
   return (
-    <PriceButton
-      name={`${verb} ${optionWords(venue, option)} at ${at}, size ${size}`}
-      title={`${verb} at ${at}`}
-      tone={side === Side.Bid ? "text-down" : "text-up"}
-      onPress={() => onPick(option, side, level.price)}
-    >
-      <span className="block font-medium">{at}</span>
-      <span className="block text-[11px] text-soft">{size}</span>
-    </PriceButton>
+    <>
+      <PriceButton
+        name={`${verb} ${optionWords(venue, option)} at ${at}`}
+        title={`${verb} at ${at}`}
+        tone={classes("font-medium", side === Side.Bid ? "text-down" : "text-up")}
+        onPress={() => onPick(option, side, null)}
+      >
+        {at}
+      </PriceButton>
+      <span className="block text-[11px] text-soft">
+        <span className="sr-only">size </span>
+        {size}
+      </span>
+    </>
   );
 }
 

@@ -5,7 +5,7 @@ import type { Venue } from "@/engine/types";
 import { price, QUOTE_DECIMALS } from "@/format/format";
 import { formatLots, marketName, unitPrice, unitPriceQ32 } from "@/format/names";
 import { Button } from "@/ui/button";
-import { AmountField, Choice } from "@/ui/field";
+import { AmountField, Choice, SelectField } from "@/ui/field";
 import type { Leg } from "./legs";
 import type { Checked } from "./use-package";
 
@@ -13,6 +13,8 @@ const SIDES = [
   { value: "buy", text: "Buy", tone: "buy" },
   { value: "sell", text: "Sell", tone: "sell" },
 ] as const;
+
+const RATIOS = Array.from({ length: 10 }, (_, index) => (index + 1).toString());
 
 interface Props {
   venue: Venue;
@@ -46,17 +48,22 @@ export function LegRow({ venue, checked, isSized, onLeg, onRemove }: Props) {
           onChange={(side) => onLeg({ ...leg, side: side === "buy" ? Side.Bid : Side.Ask })}
           className="h-10"
         />
-        <AmountField
+        <SelectField
           label={
             <>
               Ratio<span className="sr-only"> of {name}</span>
             </>
           }
-          amount={leg.ratio}
-          decimals={0}
-          unit="×"
-          onAmount={(ratio) => onLeg({ ...leg, ratio })}
-        />
+          value={leg.ratio.toString()}
+          onChange={(event) => onLeg({ ...leg, ratio: BigInt(event.target.value) })}
+          className="[&_select]:h-10"
+        >
+          {RATIOS.map((ratio) => (
+            <option key={ratio} value={ratio}>
+              {ratio}×
+            </option>
+          ))}
+        </SelectField>
         <AmountField
           label={
             <>
@@ -67,7 +74,7 @@ export function LegRow({ venue, checked, isSized, onLeg, onRemove }: Props) {
           decimals={QUOTE_DECIMALS}
           unit="USDC"
           aside={mark && `Mark ${mark}`}
-          onAmount={(limit) => onLeg({ ...leg, limit })}
+          onAmount={(limit) => onLeg({ ...leg, limit, followsBook: false })}
         />
       </div>
       {problem !== null ? (
@@ -80,6 +87,7 @@ export function LegRow({ venue, checked, isSized, onLeg, onRemove }: Props) {
             {fill.match.lots < fill.lots ? `only ${size(fill.match.lots)}` : "all of it"} at that
             price or better
             {worst !== null && `, at worst for ${price(unitPrice(venue, underlying, worst))}`}.
+            {leg.followsBook && " The limit follows the book until you type one."}
           </p>
         )
       )}

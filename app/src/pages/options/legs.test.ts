@@ -70,6 +70,7 @@ describe("legs", () => {
     const band = { bandLow: 60_000n, bandHigh: 70_000n } as never;
     expect(sizeLeg(VENUE, leg, undefined, null, 100n)).toMatch(/not listed/);
     expect(sizeLeg(VENUE, at(null), MARKET, null, 100n)).toMatch(/limit price/);
+    expect(at(null).followsBook).toBe(true);
     expect(sizeLeg(VENUE, at(52_600n), MARKET, null, 100n)).toMatch(/multiple of 0.05/);
     expect(sizeLeg(VENUE, leg, MARKET, band, 100n)).toMatch(/between 6 and 7/);
     expect(sizeLeg(VENUE, leg, MARKET, null, 4n)).toMatch(/smallest order/);

@@ -19,10 +19,12 @@ export interface Leg {
   terms: Terms;
   /** 0 buys, 1 sells. */
   side: Direction;
-  /** Times the size of the package, a whole number. */
-  ratio: Amount;
+  /** Times the size of the package. */
+  ratio: bigint;
   /** Limit, USDC per whole unit. */
   limit: Amount;
+  /** Whether the limit is what the book asks for, until another one is typed. */
+  followsBook: boolean;
 }
 
 /** A leg without doubt. */
@@ -34,9 +36,15 @@ export interface SizedLeg {
   limit: bigint;
 }
 
-/** A new leg of one package size; without a price the field stays empty. */
-export function legOf(venue: Venue, terms: Terms, side: Direction, price: bigint | null): Leg {
-  return { terms, side, ratio: amountOf("1", 0), limit: limitOf(venue, terms, price) };
+/** A new leg of one package size, which follows the book unless there is a price. */
+export function legOf(
+  venue: Venue,
+  terms: Terms,
+  side: Direction,
+  price: bigint | null = null,
+): Leg {
+  const limit = limitOf(venue, terms, price);
+  return { terms, side, ratio: 1n, limit, followsBook: price === null };
 }
 
 /** A price per lot in the field for it. */
@@ -72,7 +80,6 @@ export function sizeLeg(
   const { underlying } = terms;
   if (!market) return "It is not listed any more.";
   if (market.status === MarketStatus.Closed) return "This market is closed.";
-  if (ratio.value === null || ratio.value <= 0n) return "The ratio is a whole number from 1.";
   if (limit.value === null) return "Type a limit price.";
   const price = limit.value > 0n ? lotPrice(venue, underlying, limit.value) : null;
   if (price === null || price % market.tickSize !== 0n) {
@@ -84,7 +91,7 @@ export function sizeLeg(
       formatDecimal(unitPrice(venue, underlying, bound), QUOTE_DECIMALS, { max: 4 });
     return `The price must lie between ${text(figures.bandLow)} and ${text(figures.bandHigh)}.`;
   }
-  const lots = ratio.value * packageLots;
+  const lots = ratio * packageLots;
   if (lots < market.orderMinimumLots) return "The size is below the market's smallest order.";
   return { terms, side, lots, limit: price };
 }
@@ -108,6 +115,23 @@ export interface Fill extends SizedLeg {
 
 /** Makers of all legs together: so many fit into a transaction. */
 const MAKERS_PER_PACKAGE = 8;
+const makersOf = (legs: number) =>
+  Math.min(MAKERS_MAX, Math.floor(MAKERS_PER_PACKAGE / Math.max(1, legs)));
+
+/** The worst price of so many lots in the book, or of all there are; without any the mark, on the tick. */
+export function bookPrice(
+  book: Book | undefined,
+  side: Direction,
+  lots: bigint,
+  owner: Address | null,
+  packageOf: number,
+  market: Pick<ListedMarket, "tickSize"> | undefined,
+  figures: Pick<QuoteFigures, "markQ32"> | null,
+): bigint | null {
+  const found = book && match(book, side, lots, null, owner, makersOf(packageOf)).worst;
+  if (found) return found;
+  return market && figures ? onTick(figures.markQ32 >> 32n, market.tickSize, side) : null;
+}
 
 /** What the books give for legs of one owner, as a package of so many legs. */
 export function fill(
@@ -116,7 +140,7 @@ export function fill(
   owner: Address | null,
   packageOf = legs.length,
 ): Fill[] {
-  const makersMax = Math.min(MAKERS_MAX, Math.floor(MAKERS_PER_PACKAGE / Math.max(1, packageOf)));
+  const makersMax = makersOf(packageOf);
   return legs.map((leg) => {
     const book = books.get(termsKey(leg.terms)) ?? { bids: [], asks: [] };
     return { ...leg, match: match(book, leg.side, leg.lots, leg.limit, owner, makersMax) };

@@ -24,7 +24,7 @@ export function PackageFigures({ venue, underlying, answer }: Props) {
   const evens = payoff.breakEvensQ32.map((at) => price(unitPriceQ32(venue, underlying, at)));
   const bound = (value: bigint | null) => (value === null ? "Unlimited" : usd(value));
   return (
-    <Figures className="grid-cols-2 sm:grid-cols-3 xl:grid-cols-2">
+    <Figures className="grid-cols-2 sm:grid-cols-5">
       <Figure
         name={premium < 0n ? "Premium received" : "Premium paid"}
         title={exactUsd(premium < 0n ? -premium : premium)}

@@ -77,7 +77,7 @@ function Desk({
     setLegs(next);
   };
   const pick: Pick = (option, side, at) => {
-    const limit = onTick(at, option.market.tickSize, side);
+    const limit = at === null ? null : onTick(at, option.market.tickSize, side);
     const next = addLeg(legs, legOf(venue, option.terms, side, limit));
     if (next) change(next);
     else setFull(true);
@@ -106,7 +106,7 @@ function Desk({
             const chosen = Number(event.target.value);
             void navigate({ search: (before) => ({ ...before, underlying, expiry: chosen }) });
           }}
-          className="w-52"
+          className="w-60"
         >
           {expiries.length === 0 && <option value={0}>None is listed</option>}
           {expiries.map((at) => (
@@ -140,7 +140,17 @@ function Desk({
           reduced.
         </Notice>
       )}
-      <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_25rem] xl:items-start">
+      {isFull && (
+        <Notice tone="warn">A package has at most {LEGS_MAX} legs: remove one first.</Notice>
+      )}
+      <Ticket
+        venue={venue}
+        underlying={underlying}
+        expiry={expiry}
+        listed={listed}
+        legs={legs}
+        onLegs={change}
+      >
         <Card title={expiry === 0 ? "Option chain" : `Option chain, ${day(expiry)}`} flush>
           {rows.length === 0 ? (
             <Empty title="No options are listed">
@@ -156,20 +166,7 @@ function Desk({
             />
           )}
         </Card>
-        <div className="space-y-4">
-          {isFull && (
-            <Notice tone="warn">A package has at most {LEGS_MAX} legs: remove one first.</Notice>
-          )}
-          <Ticket
-            venue={venue}
-            underlying={underlying}
-            expiry={expiry}
-            listed={listed}
-            legs={legs}
-            onLegs={change}
-          />
-        </div>
-      </div>
+      </Ticket>
     </>
   );
 }

@@ -1,8 +1,8 @@
 /** The ticket of a package: legs, size, what it would do, and sending it as one transaction. */
-import { useId, useState } from "react";
+import { useId, useState, type ReactNode } from "react";
 import { MarketStatus, Side, termsKey } from "@/chain/layout";
 import type { ListedMarket } from "@/chain/mirror";
-import type { Terms, Venue } from "@/engine/types";
+import type { Assessment, Terms, Venue } from "@/engine/types";
 import { price } from "@/format/format";
 import {
   formatLots,
@@ -14,7 +14,6 @@ import {
 } from "@/format/names";
 import { useAccounts } from "@/state/accounts";
 import { useLiquidationMarks } from "@/state/liquidation";
-import { useLive } from "@/state/live";
 import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -22,11 +21,10 @@ import { Empty, Notice } from "@/ui/feedback";
 import { AmountField, amountFrom, amountOf, Choice, SelectField } from "@/ui/field";
 import { Projection } from "../portfolio/projection";
 import { LegRow } from "./leg-row";
-import { addLeg, inOrder, legOf, limitOf, onTick, type Direction, type Leg } from "./legs";
+import { addLeg, inOrder, legOf, type Leg } from "./legs";
 import { PackageFigures } from "./package-figures";
 import { PayoffChart } from "./payoff-chart";
 import { PRESETS, type Listing, type Preset } from "./presets";
-import { useBooks } from "./use-chain";
 import { useMost, usePackage, type Mode } from "./use-package";
 
 interface Props {
@@ -37,6 +35,7 @@ interface Props {
   listed: readonly ListedMarket[];
   legs: readonly Leg[];
   onLegs: (legs: readonly Leg[]) => void;
+  children: ReactNode;
 }
 
 /** A size that is worth some hundred dollars, whatever the price. */
@@ -44,8 +43,8 @@ function usualSize(unitMark: bigint): string {
   return unitMark < 1_000_000_000n ? "1" : unitMark < 10_000_000_000n ? "0.1" : "0.01";
 }
 
-export function Ticket({ venue, underlying, expiry, listed, legs, onLegs }: Props) {
-  const { risk } = useLive();
+/** With `children`, the chain, beside it and the payoff below that. */
+export function Ticket({ venue, underlying, expiry, listed, legs, onLegs, children }: Props) {
   const { selected, role, owner } = useAccounts();
   const { send, isBusy, obstacle } = useTransact();
   const reasonId = useId();
@@ -61,20 +60,6 @@ export function Ticket({ venue, underlying, expiry, listed, legs, onLegs }: Prop
   const most = useMost(selected, owner, state.legs, mode);
   const before = useLiquidationMarks(selected);
   const after = useLiquidationMarks(selected, state.changes);
-  const books = useBooks(listed.map(({ terms }) => termsKey(terms)).join(" "));
-
-  /** The price to trade at once, or else the mark, on the tick. */
-  const startPrice = (terms: Terms, side: Direction): bigint | null => {
-    const key = termsKey(terms);
-    const book = books.get(key);
-    const best = (side === Side.Bid ? book?.asks : book?.bids)?.[0];
-    if (best) return best.price;
-    const mark = risk.quotes([terms])[0]?.figures?.markQ32;
-    const tick = listed.find((market) => termsKey(market.terms) === key)?.tickSize;
-    return mark === undefined || tick === undefined ? null : onTick(mark >> 32n, tick, side);
-  };
-  const start = (terms: Terms, side: Direction) =>
-    legOf(venue, terms, side, startPrice(terms, side));
 
   const strikes = (kind: Terms["kind"]) =>
     listed
@@ -155,7 +140,8 @@ export function Ticket({ venue, underlying, expiry, listed, legs, onLegs }: Prop
     if (isDone) onLegs([]);
   };
 
-  const marksOf = (marks: typeof before) => {
+  const marksOf = (marks: typeof before, { underlyings }: Assessment) => {
+    if (underlyings.every((figures) => figures.underlying !== underlying)) return "none";
     const found = marks.get(underlying);
     if (!found) return "…";
     const at = (q32: bigint) => price(unitPriceQ32(venue, underlying, q32));
@@ -167,165 +153,173 @@ export function Ticket({ venue, underlying, expiry, listed, legs, onLegs }: Prop
   };
 
   return (
-    <Card
-      title="Package"
-      flush
-      actions={
-        legs.length > 0 && (
-          <Button size="sm" variant="ghost" onClick={() => onLegs([])}>
-            Clear
-          </Button>
-        )
-      }
-    >
-      <Strategies
-        listing={listing}
-        onPreset={(preset) => {
-          const found = preset.legs(listing);
-          if (found) onLegs(found.map(({ terms, side }) => start(terms, side)));
-        }}
-      />
-      {legs.length === 0 ? (
-        <Empty title="No legs yet">
-          Press a bid, an ask or a mark in the chain, or begin with a strategy.
-        </Empty>
-      ) : (
-        <>
-          <ul aria-label="Legs">
-            {state.legs.map((checked, index) => (
-              <LegRow
-                key={termsKey(checked.leg.terms)}
-                venue={venue}
-                checked={checked}
-                isSized={lots !== null}
-                onLeg={(leg) => onLegs(legs.with(index, leg))}
-                onRemove={() => onLegs(legs.filter((_, at) => at !== index))}
-              />
-            ))}
-          </ul>
-          <div className="grid gap-3 p-4">
-            <div className="grid grid-cols-2 items-end gap-2">
-              <Button
-                onClick={() =>
-                  onLegs(
-                    legs.map((leg) => ({
-                      ...leg,
-                      limit: limitOf(venue, leg.terms, startPrice(leg.terms, leg.side)),
-                    })),
-                  )
-                }
-              >
-                Limits from the book
-              </Button>
-              <SelectField
-                label="Add a hedge leg"
-                value=""
-                disabled={hedges.length === 0 || legs.length >= 4}
-                onChange={(event) => {
-                  const hedge = hedges.find(({ terms }) => termsKey(terms) === event.target.value);
-                  const next =
-                    hedge && addLeg(legs, start(hedge.terms, delta > 0n ? Side.Ask : Side.Bid));
-                  if (next) onLegs(next);
-                }}
-              >
-                <option value="">Choose…</option>
-                {hedges.map(({ terms }) => (
-                  <option key={termsKey(terms)} value={termsKey(terms)}>
-                    {marketName(venue, terms)}
-                  </option>
-                ))}
-              </SelectField>
-            </div>
-            <AmountField
-              label="Size of the package"
-              amount={size}
-              decimals={decimals}
-              unit={venue.underlyings[underlying]?.name ?? ""}
-              error={sizeError}
-              max={most && lotsToSize(venue, underlying, most.lots)}
-              aside={
-                most &&
-                `Max ${formatLots(venue, underlying, most.lots)}, by the ${most.limit === "book" ? "book" : "margin"}`
-              }
-              onAmount={setSize}
-            />
-            {legs.length === 1 && (
-              <Choice
-                label="How to trade"
-                value={wish}
-                options={[
-                  { value: "now", text: "Trade now" },
-                  { value: "rest", text: "Rest as limit order" },
-                ]}
-                onChange={setWish}
-              />
-            )}
-            {answer && (
-              <>
-                <PayoffChart venue={venue} underlying={underlying} answer={answer} />
-                <PackageFigures venue={venue} underlying={underlying} answer={answer} />
-                {selected && (
-                  <Projection
-                    before={answer.whatIf.before.totals}
-                    after={answer.whatIf.after.totals}
-                    refusals={answer.whatIf.refusals}
-                    rows={[
-                      {
-                        name: "Liquidation price",
-                        before: marksOf(before),
-                        after: marksOf(after),
-                      },
-                    ]}
-                  />
-                )}
-              </>
-            )}
-            {failure && (
-              <Notice tone="down" title="No figures for this package">
-                <p>
-                  {failure.what} {failure.advice}
-                </p>
-              </Notice>
-            )}
-            {short.length > 0 && (
-              <ShortBook
-                venue={venue}
-                underlying={underlying}
-                rows={short}
-                reduced={
-                  state.legs.reduce<bigint | null>((least, { leg, fill }) => {
-                    const ratio = leg.ratio.value;
-                    if (!fill || !ratio) return least;
-                    const has = fill.match.lots / ratio;
-                    return least === null || has < least ? has : least;
-                  }, null) ?? 0n
-                }
-                onReduce={(to) => setSize(amountFrom(lotsToSize(venue, underlying, to), decimals))}
-              />
-            )}
-            <Button
-              variant="primary"
-              size="lg"
-              disabled={reason !== null || isBusy}
-              aria-describedby={reasonId}
-              onClick={() => void submit()}
-            >
-              {mode === "rest"
-                ? "Place the limit order"
-                : legs.length === 1
-                  ? "Trade"
-                  : `Trade all ${legs.length} legs`}
+    <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_25rem] xl:grid-rows-[auto_1fr] xl:items-start">
+      {children}
+      <Card
+        title="Package"
+        flush
+        className="xl:row-span-2"
+        actions={
+          legs.length > 0 && (
+            <Button size="sm" variant="ghost" onClick={() => onLegs([])}>
+              Clear
             </Button>
-            <p id={reasonId} className="text-xs text-soft">
-              {reason ??
-                (mode === "now" && legs.length > 1
-                  ? "One transaction, bought legs first: all legs or none. If an order of the book shrinks before it arrives, that leg trades less."
-                  : "")}
-            </p>
+          )
+        }
+      >
+        <Strategies
+          listing={listing}
+          onPreset={(preset) => {
+            const found = preset.legs(listing);
+            if (found) onLegs(found.map(({ terms, side }) => legOf(venue, terms, side)));
+          }}
+        />
+        {legs.length === 0 ? (
+          <Empty title="No legs yet">
+            Press a bid, an ask or a mark in the chain, or begin with a strategy.
+          </Empty>
+        ) : (
+          <>
+            <ul aria-label="Legs">
+              {state.legs.map((checked, index) => (
+                <LegRow
+                  key={termsKey(checked.leg.terms)}
+                  venue={venue}
+                  checked={checked}
+                  isSized={lots !== null}
+                  onLeg={(leg) => onLegs(legs.with(index, leg))}
+                  onRemove={() => onLegs(legs.filter((_, at) => at !== index))}
+                />
+              ))}
+            </ul>
+            <div className="grid gap-3 p-4">
+              <div className="grid grid-cols-2 items-end gap-2">
+                <Button
+                  disabled={legs.every(({ followsBook }) => followsBook)}
+                  onClick={() => onLegs(legs.map((leg) => ({ ...leg, followsBook: true })))}
+                >
+                  Limits from the book
+                </Button>
+                <SelectField
+                  label="Add a hedge leg"
+                  value=""
+                  disabled={hedges.length === 0 || legs.length >= 4}
+                  onChange={(event) => {
+                    const hedge = hedges.find(
+                      ({ terms }) => termsKey(terms) === event.target.value,
+                    );
+                    const next =
+                      hedge &&
+                      addLeg(legs, legOf(venue, hedge.terms, delta > 0n ? Side.Ask : Side.Bid));
+                    if (next) onLegs(next);
+                  }}
+                >
+                  <option value="">Choose…</option>
+                  {hedges.map(({ terms }) => (
+                    <option key={termsKey(terms)} value={termsKey(terms)}>
+                      {marketName(venue, terms)}
+                    </option>
+                  ))}
+                </SelectField>
+              </div>
+              <AmountField
+                label="Size of the package"
+                amount={size}
+                decimals={decimals}
+                unit={venue.underlyings[underlying]?.name ?? ""}
+                error={sizeError}
+                max={most && lotsToSize(venue, underlying, most.lots)}
+                aside={
+                  most &&
+                  `Max ${formatLots(venue, underlying, most.lots)}, by the ${most.limit === "book" ? "book" : "margin"}`
+                }
+                onAmount={setSize}
+              />
+              {legs.length === 1 && (
+                <Choice
+                  label="How to trade"
+                  value={wish}
+                  options={[
+                    { value: "now", text: "Trade now" },
+                    { value: "rest", text: "Rest as limit order" },
+                  ]}
+                  onChange={setWish}
+                />
+              )}
+              {answer && (
+                <>
+                  {selected && (
+                    <Projection
+                      before={answer.whatIf.before.totals}
+                      after={answer.whatIf.after.totals}
+                      refusals={answer.whatIf.refusals}
+                      rows={[
+                        {
+                          name: "Liquidation price",
+                          before: marksOf(before, answer.whatIf.before),
+                          after: marksOf(after, answer.whatIf.after),
+                        },
+                      ]}
+                    />
+                  )}
+                </>
+              )}
+              {failure && (
+                <Notice tone="down" title="No figures for this package">
+                  <p>
+                    {failure.what} {failure.advice}
+                  </p>
+                </Notice>
+              )}
+              {short.length > 0 && (
+                <ShortBook
+                  venue={venue}
+                  underlying={underlying}
+                  rows={short}
+                  reduced={
+                    state.legs.reduce<bigint | null>((least, { leg, fill }) => {
+                      if (!fill) return least;
+                      const has = fill.match.lots / leg.ratio;
+                      return least === null || has < least ? has : least;
+                    }, null) ?? 0n
+                  }
+                  onReduce={(to) =>
+                    setSize(amountFrom(lotsToSize(venue, underlying, to), decimals))
+                  }
+                />
+              )}
+              <Button
+                variant="primary"
+                size="lg"
+                disabled={reason !== null || isBusy}
+                aria-describedby={reasonId}
+                onClick={() => void submit()}
+              >
+                {mode === "rest"
+                  ? "Place the limit order"
+                  : legs.length === 1
+                    ? "Trade"
+                    : `Trade all ${legs.length} legs`}
+              </Button>
+              <p id={reasonId} className="text-xs text-soft">
+                {reason ??
+                  (mode === "now" && legs.length > 1
+                    ? "One transaction, bought legs first: all legs or none. If an order of the book shrinks before it arrives, that leg trades less."
+                    : "")}
+              </p>
+            </div>
+          </>
+        )}
+      </Card>
+      {answer && (
+        <Card title="Payoff of the package">
+          <div className="grid gap-4">
+            <PayoffChart venue={venue} underlying={underlying} answer={answer} />
+            <PackageFigures venue={venue} underlying={underlying} answer={answer} />
           </div>
-        </>
+        </Card>
       )}
-    </Card>
+    </div>
   );
 }
 

@@ -9,8 +9,10 @@ import { useLive, useRisk } from "@/state/live";
 import { engineWords, type Words } from "@/transactions/words";
 import { largest } from "./largest";
 import {
+  bookPrice,
   engineLegs,
   fill,
+  limitOf,
   restingOf,
   sizeLeg,
   tradesOf,
@@ -26,6 +28,7 @@ export type Mode = "now" | "rest";
 
 /** A leg with all that is known about it. */
 export interface Checked {
+  /** With the limit that it has now, when it follows the book. */
   leg: Leg;
   market: ListedMarket | undefined;
   figures: QuoteFigures | null;
@@ -74,9 +77,14 @@ export function usePackage(
   const books = useBooks(keys);
   const checked = useMemo(
     () =>
-      typed.map<Checked>((leg, index) => {
-        const market = mirror.markets.get(termsKey(leg.terms));
+      typed.map<Checked>((asTyped, index) => {
+        const { terms, side, ratio, followsBook } = asTyped;
+        const key = termsKey(terms);
+        const market = mirror.markets.get(key);
         const figures = quotes[index]?.figures ?? null;
+        const size = ratio * (lots ?? 1n);
+        const price = bookPrice(books.get(key), side, size, owner, typed.length, market, figures);
+        const leg = followsBook ? { ...asTyped, limit: limitOf(venue, terms, price) } : asTyped;
         const found = sizeLeg(venue, leg, market, figures, lots ?? 1n);
         const common = { leg, market, figures };
         if (typeof found === "string") {
@@ -152,7 +160,7 @@ export function useMost(
   const scene = toJson([
     account,
     mode,
-    legs.map(({ leg, sized }) => ({ ...sized, lots: leg.ratio.value })),
+    legs.map(({ leg, sized }) => ({ ...sized, lots: leg.ratio })),
   ]);
   const [found, setFound] = useState<{ scene: string; most: Most } | null>(null);
   useEffect(() => {
