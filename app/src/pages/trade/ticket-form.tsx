@@ -1,6 +1,6 @@
 /** The ticket: an order, what would become of it, and its way to the cluster. */
 import { useMemo } from "react";
-import type { Book } from "@/chain/book";
+import { bookOf, type Book } from "@/chain/book";
 import { Side } from "@/chain/layout";
 import type { WhatIfAnswer } from "@/engine/types";
 import { QUOTE_DECIMALS } from "@/format/format";
@@ -9,7 +9,7 @@ import { price as priceText } from "@/format/format";
 import { Projection } from "@/pages/portfolio/projection";
 import { useAccounts } from "@/state/accounts";
 import { useLiquidationMarks } from "@/state/liquidation";
-import { useNow, useRisk } from "@/state/live";
+import { useLive, useNow, useRisk } from "@/state/live";
 import { engineWords, type Words } from "@/transactions/words";
 import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
@@ -24,6 +24,7 @@ import {
   bestAgainst,
   changesOf,
   largestLots,
+  makersNow,
   objectionTo,
   planOrder,
   templateOf,
@@ -75,6 +76,7 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
   const { venue, market, key, name } = view;
   const { underlying } = market.terms;
   const { selected, role, owner } = useAccounts();
+  const { mirror } = useLive();
   const { send, isBusy, obstacle } = useTransact();
   const position = usePosition(key);
   const held = position?.lots ?? 0n;
@@ -146,7 +148,13 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
     const touches = [selected, ...plan.request.makers.map(({ account }) => account)];
     const isConfirmed = await send(
       title,
-      async (actions) => [await actions.order(selected, plan.request)],
+      async (actions) => {
+        // Makers replace their orders all the time: those that stand now are the ones to trade with.
+        await mirror.read([...new Set(plan.request.makers.map(({ account }) => account))]);
+        const newest = bookOf(mirror.orders.values(), market.terms, mirror.now());
+        const makers = makersNow(plan, rules, newest, trader);
+        return [await actions.order(selected, { ...plan.request, makers })];
+      },
       touches,
     );
     if (isConfirmed) ticket.change({ size: { text: "", value: null, error: null } });

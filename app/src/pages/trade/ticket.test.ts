@@ -9,6 +9,7 @@ import {
   changesOf,
   feeOf,
   largestLots,
+  makersNow,
   nearestTicks,
   objectionTo,
   phaseOf,
@@ -146,6 +147,15 @@ describe("orders", () => {
   it("passes over what rests outside of the band", () => {
     const asks = [level(Side.Ask, 900n, 9n), level(Side.Ask, 1000n, 1n)];
     expect(plan({}, { bids: [], asks }).match.value).toBe(1000n);
+  });
+
+  it("takes its makers from the newest book, at the limit that was decided on", () => {
+    const decided = plan({ type: "market", lots: 4n });
+    const later = { bids: [], asks: [level(Side.Ask, 1010n, 1n), level(Side.Ask, 1050n, 9n)] };
+    const makers = makersNow(decided, RULES, later, NOBODY);
+    expect(decided.request.price).toBe(1020n);
+    expect(makers.map(({ price }) => price)).toEqual([1010n]);
+    expect(makersNow(plan({ type: "postOnly" }), RULES, later, NOBODY)).toEqual([]);
   });
 
   it("is told to the engine as its trades and the order that rests", () => {

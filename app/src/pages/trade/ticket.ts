@@ -176,6 +176,14 @@ export function planOrder(draft: Draft, rules: Rules, book: Book, trader: Trader
   };
 }
 
+/** The makers of an order that has been decided on, from a newer book: at its limit or better, for what may be traded. */
+export function makersNow({ request }: Plan, rules: Rules, book: Book, trader: Trader) {
+  if (request.type === "postOnly") return [];
+  const { side, price, lots, reduceOnly } = request;
+  const open = reduceOnly ? min(lots, reducible(side, trader.held)) : lots;
+  return match(tradable(book, rules), side, open, price, trader.owner, MAKERS_MAX).makers;
+}
+
 /** What the plan does to the account: every trade, then what rests. */
 export function changesOf({ fills, rest, request }: Plan): Change[] {
   const { terms, side, price, reduceOnly } = request;
