@@ -65,7 +65,7 @@ it("takes the pictures", async () => {
   await page.waitForTimeout(1_500);
   await shoot("trade");
   await goTo("Simulator");
-  await page.getByLabel("SOL price change").fill("-20");
+  await page.getByLabel("SOL price", { exact: true }).fill("-20");
   await page.waitForTimeout(1_500);
   await shoot("simulator");
   await goTo("Portfolio");
