@@ -106,7 +106,7 @@ function Desk({
             const chosen = Number(event.target.value);
             void navigate({ search: (before) => ({ ...before, underlying, expiry: chosen }) });
           }}
-          className="w-60"
+          className="w-72 max-w-full"
         >
           {expiries.length === 0 && <option value={0}>None is listed</option>}
           {expiries.map((at) => (
