@@ -74,12 +74,7 @@ export const GridCard = memo(function GridCard({
         <Notice tone="warn">{grid.problem}</Notice>
       ) : (
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-        <div
-          className="relative overflow-x-auto p-2"
-          role="region"
-          aria-label={`Grid of ${name}`}
-          tabIndex={0}
-        >
+        <div className="relative overflow-x-auto p-2" role="group" aria-label={title} tabIndex={0}>
           <table className="w-full border-separate border-spacing-0.5 text-xs">
             <caption className="sr-only">
               {shown === "profit" ? "Profit" : "Maintenance health"} by price of {name} and implied
