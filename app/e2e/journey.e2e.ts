@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { complaints, confirmed, expectAccessible, failed, figure, launch } from "./browser";
+import { short } from "../src/format/format";
 import { Localnet } from "./processes";
 import { TestWallet } from "./wallet";
 
@@ -49,7 +50,7 @@ async function newPage(chains?: string[]): Promise<Page> {
 async function connect(on: Page): Promise<void> {
   await on.getByRole("banner").getByRole("button", { name: "Connect" }).click();
   await on.getByRole("button", { name: "Test wallet" }).click();
-  await on.getByRole("button", { name: `Wallet ${wallet.address}` }).waitFor();
+  await on.getByRole("button", { name: `Wallet ${short(wallet.address)}` }).waitFor();
 }
 
 beforeAll(async () => {

@@ -31,7 +31,7 @@ export function WalletButton() {
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
-        <Button aria-label={`Wallet ${connected.address}`}>
+        <Button aria-label={`Wallet ${short(connected.address)}`} title={connected.address}>
           <img src={connected.wallet.icon} alt="" className="size-4" />
           {short(connected.address)}
         </Button>

@@ -16,8 +16,12 @@ import type { Wallet, WalletAccount } from "@wallet-standard/base";
 const ICON =
   "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCAzMiAzMiI+PHBhdGggZD0iTTUgOWgyMGEyIDIgMCAwIDEgMiAydjEyYTIgMiAwIDAgMS0yIDJIN2EyIDIgMCAwIDEtMi0yem0wIDB2LTFhMiAyIDAgMCAxIDItMmgxNnYzIiBmaWxsPSJub25lIiBzdHJva2U9IiM3ODcxNmMiIHN0cm9rZS13aWR0aD0iMiIvPjxjaXJjbGUgY3g9IjIyIiBjeT0iMTciIHI9IjEuNSIgZmlsbD0iIzc4NzE2YyIvPjwvc3ZnPg==";
 
-/** Registers it for a cluster. */
+let isRegistered = false;
+
+/** Registers it for a cluster, once. */
 export function registerThrowaway(chain: `solana:${string}`) {
+  if (isRegistered) return;
+  isRegistered = true;
   const chains = [chain] as const;
   let account: WalletAccount | null = null;
   let signer: KeyPairSigner | null = null;
