@@ -9,7 +9,7 @@ import { Badge } from "@/ui/feedback";
 const STATES = {
   connecting: { word: "Connecting", tone: "warn" },
   live: { word: "Live", tone: "up" },
-  polling: { word: "Reading every two seconds", tone: "warn" },
+  polling: { word: "Polling", tone: "warn" },
   lost: { word: "Disconnected", tone: "down" },
   absent: { word: "No exchange", tone: "down" },
 } as const;
@@ -36,6 +36,9 @@ export function ConnectionCard() {
       <Figures className="grid-cols-2 sm:grid-cols-4 xl:grid-cols-8">
         <Figure name="State">
           <Badge tone={tone}>{word}</Badge>
+          {status.state === "polling" && (
+            <span className="block text-xs text-soft">every two seconds</span>
+          )}
           {status.state === "lost" && (
             <span className="block text-xs text-soft">
               for {span(now - status.since)}: {status.reason}

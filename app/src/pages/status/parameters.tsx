@@ -21,15 +21,11 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-const feeWords = ({ makerQ32, takerQ32, fillerShareQ32, premiumCapQ32 }: FeeFigures) =>
-  [
-    `maker ${percent(makerQ32, { digits: 4 })}`,
-    `taker ${percent(takerQ32, { digits: 4 })}`,
-    `filler gets ${percent(fillerShareQ32)}`,
-    premiumCapQ32 > 0n && `at most ${percent(premiumCapQ32)} of the premium`,
-  ]
-    .filter((part) => typeof part === "string")
-    .join(", ");
+const feeWords = ({ makerQ32, takerQ32, fillerShareQ32 }: FeeFigures) =>
+  `maker ${percent(makerQ32, { digits: 4 })}, taker ${percent(takerQ32, { digits: 4 })}, filler gets ${percent(fillerShareQ32)}`;
+
+const optionFeeWords = (fees: FeeFigures) =>
+  `${feeWords(fees)}; at most ${percent(fees.premiumCapQ32)} of the premium`;
 
 export function ParametersCard({ venue }: { venue: Venue }) {
   const { liquidation: of, fees } = venue;
@@ -89,8 +85,8 @@ export function ParametersCard({ venue }: { venue: Venue }) {
           <Part title="Fees">
             <Figure name="Perpetuals">{feeWords(fees.perpetual)}</Figure>
             <Figure name="Futures">{feeWords(fees.future)}</Figure>
-            <Figure name="Calls">{feeWords(fees.call)}</Figure>
-            <Figure name="Puts">{feeWords(fees.put)}</Figure>
+            <Figure name="Calls">{optionFeeWords(fees.call)}</Figure>
+            <Figure name="Puts">{optionFeeWords(fees.put)}</Figure>
           </Part>
           <Part title="Interest">
             {venue.assets.map((asset) => (
