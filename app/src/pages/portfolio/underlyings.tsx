@@ -177,7 +177,7 @@ function Scenarios({ figures, venue }: { figures: UnderlyingFigures; venue: Venu
   const isWorst = (index: number) => index === figures.worstScenario;
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-    <div role="region" aria-label={label} tabIndex={0} className="overflow-x-auto">
+    <div role="region" aria-label={label} tabIndex={0} className="relative overflow-x-auto">
       <table className="mt-2 w-full max-w-2xl text-sm">
         <caption className="sr-only">
           Scenarios of {listed.name} with profit and counted loss

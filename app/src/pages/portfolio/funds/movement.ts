@@ -35,7 +35,10 @@ const YEAR_S = 31_536_000n;
 /** Interest is added up to this many seconds from now, when the transaction is through at the latest. */
 const AHEAD_S = 300;
 
-/** What a loan can have become when a repayment arrives: interest since it was last accrued, rounded up, and one unit for the ledger's rounding. */
+/** Native units that stay as a deposit: less than one could not be withdrawn and would keep its slot. */
+const SURPLUS = 10n;
+
+/** What a loan can have become when a repayment arrives: interest since it was last accrued, and a surplus. */
 export function repayable(
   loan: bigint,
   { accruedAt, borrowRateQ32 }: Pick<AssetFigures, "accruedAt" | "borrowRateQ32">,
@@ -43,7 +46,7 @@ export function repayable(
 ): bigint {
   const seconds = BigInt(Math.max(0, now - accruedAt) + AHEAD_S);
   const interest = (loan * borrowRateQ32 * seconds) / (Q32_ONE * YEAR_S);
-  return loan + interest + 2n;
+  return loan + interest + SURPLUS;
 }
 
 /** Refusals that a withdrawal has and a transfer does not: no token leaves the vault. */
