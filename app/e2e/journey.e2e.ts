@@ -128,7 +128,8 @@ describe("a trader", () => {
     const button = ticket.getByRole("button", { name: /^Buy .* SOL-PERP/ });
     await button.click();
     await confirmed(page, /^Buy .* SOL-PERP/);
-    await page.getByRole("region", { name: "Position" }).getByText("Long").waitFor();
+    await page.getByTestId("position-lots").waitFor();
+    expect(await figure(page, "position-lots")).toBeGreaterThan(0n);
   });
 
   it("rests an order and takes it back", async () => {

@@ -264,7 +264,9 @@ impl ClusterOptions {
         command
             .arg("--ledger")
             .arg(folder.join(LEDGER))
-            .args(["--quiet", "--rpc-port", &ports.rpc.to_string()])
+            // A long history, in shreds: what happened an hour ago is still to be read.
+            .args(["--quiet", "--limit-ledger-size", "100000000"])
+            .args(["--rpc-port", &ports.rpc.to_string()])
             .args(["--faucet-port", &ports.faucet.to_string()])
             .args(["--gossip-port", &ports.gossip.to_string()])
             .arg("--dynamic-port-range")
