@@ -307,9 +307,9 @@ async fn set_price(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
     use crate::folder::Folder;
     use crate::prices::WalkOptions;
+    use std::collections::BTreeMap;
     use std::fs;
     use tempfile::TempDir;
 

@@ -135,10 +135,10 @@ impl Desk {
         now: i64,
     ) -> Result<Orders> {
         let view = mirror.view(now);
-        let cancel = |terms: MarketTerms| {
+        let cancel = |terms: MarketTerms, client_id: Option<u64>| {
             let filter = OrderFilter {
                 terms: Some(terms.into()),
-                client_id: None,
+                client_id,
             };
             instructions::cancel_all(&self.account, owner, filter)
         };
@@ -150,7 +150,7 @@ impl Desk {
             .collect();
         let gone = resting.iter().filter(|terms| !self.markets.contains(terms));
         let mut orders = Orders::default();
-        let cancels: Vec<Instruction> = gone.map(|terms| cancel(*terms)).collect();
+        let cancels: Vec<Instruction> = gone.map(|terms| cancel(*terms, None)).collect();
         if !cancels.is_empty() {
             orders.cancels.push(cancels);
         }
@@ -197,18 +197,18 @@ impl Desk {
             );
             let mut wanted = sight.wanted();
             wanted.retain(|order| view.is_within_band(terms, order.price).unwrap_or(false));
-            if sight.will_do(&wanted, &account.orders) {
+            let change = sight.change(wanted, &account.orders);
+            if change.is_empty() {
                 continue;
             }
-            if count + wanted.len() > ORDERS_PER_TRANSACTION {
+            if count + change.missing.len() > ORDERS_PER_TRANSACTION {
                 orders.places.push(std::mem::take(&mut batch));
                 count = 0;
             }
-            count += wanted.len();
-            if resting.contains(terms) {
-                batch.push(cancel(*terms));
-            }
-            batch.extend(wanted.iter().map(|order| {
+            count += change.missing.len();
+            let gone = change.gone.iter();
+            batch.extend(gone.map(|client_id| cancel(*terms, Some(*client_id))));
+            batch.extend(change.missing.iter().map(|order| {
                 instructions::place_order(addresses, terms, &self.account, owner, order.order())
             }));
         }

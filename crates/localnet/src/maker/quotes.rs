@@ -2,13 +2,14 @@
 
 use ballast_client::args::{OrderArgs, OrderType};
 use ballast_client::state::{MarketTerms, Order, Side};
+use std::collections::BTreeSet;
 
 /// Orders stand so long unless they are replaced before, seconds: a maker that has died leaves nothing behind.
 const LIFE_S: i64 = 900;
 /// They are replaced when no more than this is left of it, or before the market expires.
 const LIFE_LEFT_S: i64 = 120;
 /// A price may be so far from the wanted one, as a part of half the spread.
-const TOLERANCE: f64 = 0.3;
+const TOLERANCE: f64 = 0.6;
 /// By which part of half the spread the prices of a maker that has all he wants are away from the mark.
 const LEAN: f64 = 0.8;
 /// A partly filled order is replaced when less than this part of it is left.
@@ -143,25 +144,46 @@ impl Sight {
         wanted
     }
 
-    /// Whether the orders that rest in this market will do for those that are wanted.
-    pub fn will_do(&self, wanted: &[Wanted], orders: &[Order]) -> bool {
-        let resting: Vec<&Order> = orders
+    /// What is to be done about the orders that rest in this market: those that will do stay, so that whoever has seen one can still trade with it.
+    pub fn change(&self, wanted: Vec<Wanted>, orders: &[Order]) -> Change {
+        let resting = orders
             .iter()
-            .filter(|order| order.lots > 0 && order.terms == self.terms)
-            .collect();
-        resting.len() == wanted.len()
-            && wanted.iter().all(|wanted| {
-                resting.iter().any(|order| {
-                    let apart = (order.price as f64 - wanted.price as f64).abs();
-                    let left = i64::from(order.expires_at) - self.now;
-                    let life = i64::from(wanted.expires_at) - self.now;
-                    order.client_id == wanted.level
-                        && order.side() == wanted.side
-                        && apart <= wanted.tolerance
-                        && order.lots as f64 >= LEFT * wanted.lots as f64
-                        && left > LIFE_LEFT_S.min(life - 1)
-                })
-            })
+            .filter(|order| order.lots > 0 && order.terms == self.terms);
+        let (kept, gone): (Vec<&Order>, Vec<&Order>) =
+            resting.partition(|order| wanted.iter().any(|wanted| self.does(wanted, order)));
+        let is_missing = |wanted: &Wanted| !kept.iter().any(|order| self.does(wanted, order));
+        Change {
+            gone: gone.iter().map(|order| order.client_id).collect(),
+            missing: wanted.into_iter().filter(is_missing).collect(),
+        }
+    }
+
+    /// Whether a resting order will do for one that is wanted.
+    fn does(&self, wanted: &Wanted, order: &Order) -> bool {
+        let apart = (order.price as f64 - wanted.price as f64).abs();
+        let left = i64::from(order.expires_at) - self.now;
+        let life = i64::from(wanted.expires_at) - self.now;
+        order.client_id == wanted.level
+            && order.side() == wanted.side
+            && apart <= wanted.tolerance
+            && order.lots as f64 >= LEFT * wanted.lots as f64
+            && left > LIFE_LEFT_S.min(life - 1)
+    }
+}
+
+/// What leads from the orders that rest in a market to those that should.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Client's numbers of those that are taken back, at first.
+    pub gone: BTreeSet<u64>,
+    /// What is placed.
+    pub missing: Vec<Wanted>,
+}
+
+impl Change {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.missing.is_empty()
     }
 }
 
@@ -281,40 +303,53 @@ mod tests {
     fn orders_are_replaced_only_when_they_must_be() {
         let sight = perpetual(0);
         let orders = resting(&sight);
-        let does = |sight: &Sight, orders: &[Order]| sight.will_do(&sight.wanted(), orders);
-        assert!(does(&sight, &orders));
+        let levels = |sight: &Sight, orders: &[Order]| {
+            let Change { gone, missing } = sight.change(sight.wanted(), orders);
+            let missing: Vec<u64> = missing.iter().map(|wanted| wanted.level).collect();
+            (Vec::from_iter(gone), missing)
+        };
+        let nothing = (vec![], vec![]);
+        assert_eq!(levels(&sight, &orders), nothing);
         let near = Sight {
-            mark: 1_500_100.0,
+            mark: 1_500_300.0,
             ..sight
         };
-        assert!(does(&near, &orders));
+        assert_eq!(levels(&near, &orders), nothing);
+        // Only those that stand too near or too far.
         let far = Sight {
             mark: 1_500_900.0,
             ..sight
         };
-        assert!(!does(&far, &orders));
+        assert_eq!(levels(&far, &orders), (vec![0, 1], vec![0, 1]));
         let later = Sight {
             now: NOW + LIFE_S - 100,
             ..sight
         };
-        assert!(!does(&later, &orders));
+        assert_eq!(
+            levels(&later, &orders),
+            (vec![0, 1, 2, 3], vec![0, 1, 2, 3])
+        );
         let mut filled = orders.clone();
         filled[0].lots /= 3;
-        assert!(!does(&sight, &filled));
-        assert!(!does(&sight, &orders[1..]));
-        // One that is not wanted, too.
+        assert_eq!(levels(&sight, &filled), (vec![0], vec![0]));
+        assert_eq!(levels(&sight, &orders[1..]), (vec![], vec![0]));
+        // Who holds all he wants takes his bids back.
         let full = Sight {
             held: 1_400_000,
-            mark: 1_501_000.0,
+            mark: 1_500_500.0,
             ..sight
         };
-        assert!(!does(&full, &orders));
+        let (gone, missing) = levels(&full, &orders);
+        assert!(
+            gone.contains(&0) && gone.contains(&2) && !missing.contains(&0),
+            "{gone:?}"
+        );
         // What expires soon is not replaced all the time.
         let option = call(50_000.0);
         let late = Sight {
             now: NOW + 550,
             ..option
         };
-        assert!(does(&late, &resting(&option)));
+        assert_eq!(levels(&late, &resting(&option)), nothing);
     }
 }
