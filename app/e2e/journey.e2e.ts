@@ -40,7 +40,10 @@ async function goTo(name: string): Promise<void> {
 }
 
 async function newPage(chains?: string[]): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const opened = await context.newPage();
   await wallet.install(opened, chains);
   await opened.goto(localnet.description.app_url);
@@ -137,13 +140,11 @@ describe("a trader", () => {
     await ticket.getByText("Sell", { exact: true }).click();
     await ticket.getByLabel("Type").selectOption({ label: "Post-only" });
     await ticket.getByRole("button", { name: "Ask", exact: true }).click();
-    await ticket.getByLabel("Size").fill("1");
+    await ticket.getByRole("textbox", { name: "Size" }).fill("1");
     await ticket.getByRole("button", { name: /^Sell 1 SOL-PERP/ }).click();
     await confirmed(page, /^Sell 1 SOL-PERP/);
-    await page
-      .getByRole("button", { name: /^Cancel all/ })
-      .first()
-      .click();
+    await page.getByRole("tab", { name: /orders/i }).click();
+    await page.getByRole("button", { name: /^Cancel all/ }).click();
     await confirmed(page, /^Cancel/);
   });
 
@@ -168,11 +169,15 @@ describe("a trader", () => {
     await expect
       .poll(async () => figure(page, "after-health-maintenance"), { timeout: 15_000 })
       .toBeLessThan(health);
-    const link = page.url();
-    expect(link).toContain("scene=");
+    // The link restores it for anybody, the account included.
+    await page.getByRole("button", { name: "Copy link" }).click();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
     const restored = await browser.newPage();
     await restored.goto(link);
-    await restored.getByTestId("after-health-maintenance").waitFor();
+    await expect
+      .poll(async () => figure(restored, "after-health-maintenance"), { timeout: 15_000 })
+      .toBeLessThan(health);
+    expect(await restored.getByLabel("SOL price", { exact: true }).inputValue()).toBe("-20");
     await restored.close();
   });
 
@@ -182,7 +187,8 @@ describe("a trader", () => {
     await localnet.price("SOL", "x0.88");
     await goTo("History");
     await page
-      .getByText(/liquidated|liquidation/i)
+      .getByRole("cell")
+      .filter({ hasText: /^Liquidated/ })
       .first()
       .waitFor({ timeout: 90_000 });
     await goTo("Portfolio");
@@ -194,6 +200,19 @@ describe("a trader", () => {
     expect(after).toBeLessThan(before);
     // A part of the position is still there.
     await page.getByRole("region", { name: "Positions" }).first().getByText("SOL-PERP").waitFor();
+  });
+
+  it("closes what is left of the perpetual", async () => {
+    await page.getByRole("link", { name: "Close SOL-PERP" }).click();
+    await page
+      .getByRole("main")
+      .getByRole("button", { name: /^Close/ })
+      .click();
+    const ticket = page.getByRole("form", { name: "Order ticket" });
+    expect(await ticket.getByLabel("Reduce only").isChecked()).toBe(true);
+    await ticket.getByRole("button", { name: /^Sell .* SOL-PERP/ }).click();
+    await confirmed(page, /^Sell .* SOL-PERP/);
+    await goTo("Portfolio");
   });
 
   it("withdraws", async () => {

@@ -53,7 +53,7 @@ async function shoot(name: string): Promise<void> {
 it("takes the pictures", async () => {
   await goTo("Trade");
   await page.getByLabel("Type").selectOption({ label: "Market" });
-  await page.getByLabel("Size").fill("80");
+  await page.getByRole("textbox", { name: "Size" }).fill("80");
   await page.getByRole("button", { name: /^Buy 80 SOL-PERP/ }).click();
   await confirmed(page, /^Buy 80 SOL-PERP/);
   await goTo("Options");
@@ -61,7 +61,7 @@ it("takes the pictures", async () => {
   await page.waitForTimeout(1_500);
   await shoot("options");
   await goTo("Trade");
-  await page.getByLabel("Size").fill("10");
+  await page.getByRole("textbox", { name: "Size" }).fill("10");
   await page.waitForTimeout(1_500);
   await shoot("trade");
   await goTo("Simulator");

@@ -41,7 +41,7 @@ export function SimulatorPage() {
         <h1 className="mr-2 text-lg font-semibold">Simulator</h1>
         {account ? <Badge>Account {short(account)}</Badge> : <Badge>An empty account</Badge>}
         <span className="ml-auto flex gap-2">
-          <CopyLink scene={scene} />
+          <CopyLink scene={scene} account={account} />
           <Button onClick={() => replace(() => FLAT)}>
             <RotateCcw aria-hidden className="size-4" />
             Reset
@@ -131,12 +131,14 @@ function Results({
   );
 }
 
-function CopyLink({ scene }: { scene: Scene }) {
+/** A link with the scene and the account that it is played on. */
+function CopyLink({ scene, account }: { scene: Scene; account: AccountKey }) {
   const copy = async () => {
     const link = new URL(window.location.href);
     const text = encodeScene(scene);
     if (text) link.searchParams.set("scene", text);
     else link.searchParams.delete("scene");
+    if (account) link.searchParams.set("account", account);
     try {
       await navigator.clipboard.writeText(link.href);
       toast.success("The link is in your clipboard");
