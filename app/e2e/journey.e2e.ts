@@ -296,6 +296,7 @@ describe("every page", () => {
           (dark) => document.documentElement.classList.toggle("dark", dark),
           theme === "dark",
         );
+        await page.waitForTimeout(400);
         await expectAccessible(page, `${name}, ${theme}`);
       }
       await page.setViewportSize({ width: 360, height: 740 });

@@ -20,8 +20,8 @@ function App() {
   useEffect(() => {
     loadNetwork().then(
       async (loaded) => {
-        // Where test tokens are given out, a wallet for trying things out is offered too.
-        if (loaded.faucet) {
+        // Where test tokens are given out on this machine, a wallet for trying things out is offered too.
+        if (loaded.faucet && loaded.chain === "solana:localnet") {
           const { registerThrowaway } = await import("./wallet/throwaway");
           registerThrowaway(loaded.chain);
         }

@@ -54,6 +54,8 @@ const READ_WITHOUT_SOCKET_MS = 2_000;
 /** Orders and markets of the whole exchange. */
 const SNAPSHOT_MS = 60_000;
 const SOCKET_RETRY_MS = 3_000;
+/** A websocket that brings nothing for so long is dead. */
+const SILENCE_MS = 10_000;
 /** An RPC that has not answered by then does not answer. */
 const TIMEOUT_MS = 8_000;
 const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -82,6 +84,8 @@ export class Mirror {
 
   private clock = { unix: 0, at: 0 };
   private readonly slots = new Map<Address, bigint>();
+  /** What was read last of banks, markets and margin accounts. */
+  private readonly raw = new Map<Address, Uint8Array>();
   private readonly marketKeys = new Map<Address, string>();
   private readonly versions: Record<Topic, number> = {
     exchange: 0,
@@ -95,6 +99,8 @@ export class Mirror {
   private readonly changed = new Set<Topic>();
   private abort = new AbortController();
   private socket: "down" | "up" = "down";
+  /** When the websocket last brought anything, in the page's time. */
+  private heardAt = 0;
 
   constructor(network: Network) {
     this.network = network;
@@ -216,9 +222,10 @@ export class Mirror {
   }
 
   private takeListed(key: Address, data: Uint8Array) {
+    if (same(data, this.raw.get(key) ?? null)) return;
+    this.raw.set(key, data);
     const read = readAccount(key, data);
     if (read.is === "marginAccount") {
-      if (same(data, this.accounts.get(key) ?? null)) return;
       this.accounts.set(key, data);
       this.orders.set(key, read.orders);
       this.tell("accounts");
@@ -234,6 +241,7 @@ export class Mirror {
   }
 
   private forget(key: Address) {
+    this.raw.delete(key);
     if (this.accounts.delete(key)) {
       this.orders.delete(key);
       this.tell("accounts");
@@ -325,8 +333,10 @@ export class Mirror {
         .accountNotifications(key, { encoding: "base64", commitment: COMMITMENT })
         .subscribe({ abortSignal });
       return async () => {
-        for await (const { context, value } of stream)
+        for await (const { context, value } of stream) {
+          this.heardAt = performance.now();
           this.take(key, context.slot, bytes(value.data));
+        }
       };
     };
     const program = async () => {
@@ -348,17 +358,32 @@ export class Mirror {
       account(SYSVAR_CLOCK_ADDRESS),
       program(),
     ]);
+    // Streams drop what comes before they are asked for the first time: so they are, before what happened until now is read.
+    this.heardAt = performance.now();
+    const running = streams.map((stream) => stream());
+    const ended = Promise.race([...running, this.silence(abortSignal)]);
+    ended.catch(() => undefined);
+    await Promise.race([this.snapshot(), ended]);
     this.socket = "up";
-    // What happened before the streams began.
-    await this.snapshot();
-    await Promise.race(streams.map((stream) => stream()));
+    await ended;
+  }
+
+  /** Ends when nothing has been heard for some seconds although the clock speaks in every slot: the connection is dead. */
+  private async silence(signal: AbortSignal) {
+    while (!signal.aborted && performance.now() - this.heardAt < SILENCE_MS) {
+      await sleep(1_000, signal);
+    }
   }
 }
 
 class AbsentError extends Error {}
 
 function same(a: Uint8Array, b: Uint8Array | null): boolean {
-  return b !== null && a.length === b.length && a.every((byte, index) => byte === b[index]);
+  if (b === null || a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) {
+    if (a[index] !== b[index]) return false;
+  }
+  return true;
 }
 
 function schedule(call: () => void) {

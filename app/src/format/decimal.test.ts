@@ -9,6 +9,7 @@ describe("amounts", () => {
     expect(parseDecimal(" .000001 ", 6)).toBe(1n);
     expect(parseDecimal("-2.", 2)).toBe(-200n);
     expect(parseDecimal("1_000", 0)).toBe(1000n);
+    expect(parseDecimal("12 345 678", 0)).toBe(12_345_678n);
     expect(parseDecimal("1.500000000", 2)).toBe(150n);
     // 2^53 + 1 millionths: a float would lose the last digit.
     expect(parseDecimal("9007199254.740993", 6)).toBe(9_007_199_254_740_993n);
@@ -17,7 +18,20 @@ describe("amounts", () => {
   it("says what is wrong", () => {
     expect(() => parseDecimal("", 6)).toThrow("Not a number");
     expect(() => parseDecimal("1e5", 6)).toThrow("Not a number");
-    expect(() => parseDecimal("1,5", 6)).toThrow("with a point");
+    // What somebody may mean as a fraction is never taken for thousands.
+    for (const text of [
+      "1,5",
+      "0,001",
+      "0,0015",
+      "0,125",
+      "1,2345",
+      "150,2500",
+      "1.5,000",
+      "1,23,456",
+    ]) {
+      expect(() => parseDecimal(text, 6), text).toThrow("with a point");
+    }
+    expect(() => parseDecimal("1,234 567", 6)).toThrow("with a point");
     expect(() => parseDecimal("0.0000001", 6)).toThrow("At most 6 digits");
     expect(() => parseDecimal("1.5", 0)).toThrow("Whole numbers");
     expect(() => parseDecimal("9223372036854775808", 0)).toThrow("Too large");

@@ -5,18 +5,23 @@
 /** Why a text is no amount. */
 export class DecimalError extends Error {}
 
+/** Digits in groups of three: `1,234` and `12 345`, never `0,125`, which somebody means as a fraction. */
+const GROUPED = /^[+-]?[1-9]\d{0,2}(?:([\s_,'’])\d{3})(?:\1\d{3})*$/;
+
 /**
- * Reads `1,234.5` with six decimals as 1234500000n. Spaces, commas and underscores group digits; a comma is never a decimal point.
+ * Reads `1,234.5` with six decimals as 1234500000n. Spaces, commas and underscores may group whole thousands; a comma is never a decimal point.
  * @throws DecimalError in words for the person who typed.
  */
 export function parseDecimal(text: string, decimals: number): bigint {
-  const plain = text.trim().replace(/[\s_,'’](?=\d{3})/g, "");
+  const [integer = "", ...rest] = text.trim().split(".");
+  const grouped = GROUPED.test(integer) ? integer.replace(/[\s_,'’]/g, "") : integer;
+  const plain = [grouped, ...rest].join(".");
   const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(plain);
   const whole = match?.[2] ?? "";
   const part = match?.[3] ?? "";
   if (!match || (whole === "" && part === "")) {
     throw new DecimalError(
-      /,\d{1,2}$/.test(plain) ? "Write decimals with a point, as 1.5" : "Not a number",
+      plain.includes(",") ? "Write decimals with a point, as 1.5" : "Not a number",
     );
   }
   const significant = part.replace(/0+$/, "");

@@ -21,6 +21,7 @@ export function AccountSwitcher() {
         }
         className="h-9 max-w-44 min-w-0 rounded-md border bg-surface px-2 text-sm"
       >
+        {!selected && <option value="">Choose an account</option>}
         {isForeign && <option value={selected}>{short(selected)} (looking only)</option>}
         {own.map((account) => (
           <option key={account.address} value={account.address}>

@@ -83,7 +83,9 @@ export function AccountsProvider({
     };
   }, [own, wallet, network.exchange]);
 
-  const selected = viewed && isAddress(viewed) ? address(viewed) : (own[0]?.address ?? null);
+  // Anybody can name any wallet as his delegate: such an account is shown only to who has chosen it.
+  const first = own.find((account) => account.role === "owner")?.address ?? null;
+  const selected = viewed && isAddress(viewed) ? address(viewed) : first;
   const role = own.find((account) => account.address === selected)?.role ?? "viewer";
   const owner = (selected && mirror.orders.get(selected)?.owner) ?? null;
   const accounts = useMemo<Accounts>(

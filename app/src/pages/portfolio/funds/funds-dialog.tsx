@@ -1,6 +1,7 @@
 /** Money into the account, out of it, and between accounts of one owner. */
 import { useState } from "react";
 import { Dialog } from "@/ui/dialog";
+import { Notice } from "@/ui/feedback";
 import type { Address } from "@solana/kit";
 import { useAccounts } from "@/state/accounts";
 import { FundsForm } from "./funds-form";
@@ -30,7 +31,7 @@ export function FundsDialog({
   request: FundsRequest | null;
   onClose: () => void;
 }) {
-  const { own } = useAccounts();
+  const { own, role, owner } = useAccounts();
   const [last, setLast] = useState(request);
   if (request !== null && request !== last) setLast(request);
   if (!last) return null;
@@ -43,6 +44,14 @@ export function FundsDialog({
       title={`${MOVEMENT_WORDS[last.movement]}${name}`}
       description={DESCRIPTIONS[last.movement]}
     >
+      {role !== "owner" && owner && (
+        <div className="mb-4">
+          <Notice tone="warn" title="This account is not yours">
+            <p className="break-all">It belongs to {owner}.</p>
+            <p>Only its owner can take out what you put in.</p>
+          </Notice>
+        </div>
+      )}
       <FundsForm
         key={`${last.movement} ${last.asset}`}
         account={account}
