@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { complaints, confirmed, expectAccessible, failed, figure, launch } from "./browser";
 import { short } from "../src/format/format";
 import { Localnet } from "./processes";
@@ -43,6 +43,8 @@ async function newPage(chains?: string[]): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     permissions: ["clipboard-read", "clipboard-write"],
+    // Colours in mid-change have no contrast of their own.
+    reducedMotion: "reduce",
   });
   const opened = await context.newPage();
   await wallet.install(opened, chains);
@@ -67,6 +69,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await localnet?.stop();
+});
+
+// A journey's later steps say nothing once an earlier one has failed.
+let isLost = false;
+beforeEach(({ skip }) => skip(isLost, "an earlier step has failed"));
+afterEach(({ task }) => {
+  if (task.suite?.name === "a trader" && task.result?.state === "fail") isLost = true;
 });
 
 describe("a trader", () => {

@@ -9,7 +9,5 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,
-    // A journey's later steps say nothing once an earlier one has failed.
-    bail: 1,
   },
 });
