@@ -1,14 +1,14 @@
 /** Prices at which a liquidation could begin: hundreds of assessments each, so they are worked out while the page is idle. */
-import { useEffect, useState } from "react";
-import { fromJson, toJson } from "@/engine/engine";
+import { useState } from "react";
+import { termsKey } from "@/chain/layout";
+import { EngineError, toJson } from "@/engine/engine";
 import type { Change, LiquidationMarksAnswer } from "@/engine/types";
-import { useLive } from "./live";
-import type { AccountKey } from "./risk";
+import { useLive, useVersion } from "./live";
+import { useRepeated } from "./repeat";
+import type { AccountKey, Risk } from "./risk";
 
-/** Milliseconds that account and changes must have stood still before the first answer is worked out. */
-const SETTLE_MS = 250;
-/** Milliseconds between two answers while only prices and time change. */
-const REFRESH_MS = 5_000;
+/** The first answer comes a little later than the change, and later ones while only prices and time change. */
+const PACE = { soonMs: 250, calmMs: 5_000 };
 /** Milliseconds after which a busy page is interrupted. */
 const IDLE_MS = 2_000;
 
@@ -16,60 +16,81 @@ type Marks = ReadonlyMap<number, LiquidationMarksAnswer>;
 const NONE: Marks = new Map();
 const UNCHANGED: readonly Change[] = [];
 
-/** Calls when the page has nothing else to do; returns how to call it off. */
-function whenIdle(call: () => void): () => void {
-  if (typeof requestIdleCallback !== "function") {
-    const timer = setTimeout(call, 0);
-    return () => clearTimeout(timer);
+/** Comes when the page has nothing else to do. */
+function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback !== "function") setTimeout(resolve, 0);
+    else requestIdleCallback(() => resolve(), { timeout: IDLE_MS });
+  });
+}
+
+/** What changes are about, whatever their sizes and prices: an answer about others of the same kind may stand until the next one. */
+export function kindOf(changes: readonly Change[]): string {
+  return changes
+    .map((change) => {
+      const about =
+        "terms" in change ? termsKey(change.terms) : "asset" in change ? change.asset : "";
+      const sells =
+        (change.kind === "trade" && change.lots < 0n) ||
+        (change.kind === "order" && change.side === "ask");
+      return `${change.kind} ${sells ? "-" : ""}${about}`;
+    })
+    .join(", ");
+}
+
+/** The answers by underlying, one at a time; nothing once it is not wanted any more. */
+export async function marksOf(
+  risk: Pick<Risk, "assess" | "whatIf" | "liquidationMarks">,
+  account: AccountKey,
+  changes: readonly Change[],
+  signal: AbortSignal,
+): Promise<Marks | null> {
+  const wanted = [...changes];
+  const answered = async <T>(ask: () => T): Promise<T | null> => {
+    await idle();
+    if (signal.aborted) return null;
+    try {
+      return ask();
+    } catch (error) {
+      // A price cannot be used, or an amount is too large: there is no answer.
+      if (error instanceof EngineError) return null;
+      throw error;
+    }
+  };
+  const assessed = await answered(() =>
+    wanted.length === 0 ? risk.assess(account) : risk.whatIf(account, wanted).after,
+  );
+  const found = new Map<number, LiquidationMarksAnswer>();
+  for (const { underlying } of assessed?.underlyings ?? []) {
+    const marks = await answered(() => risk.liquidationMarks(account, underlying, wanted));
+    if (marks) found.set(underlying, marks);
   }
-  const handle = requestIdleCallback(call, { timeout: IDLE_MS });
-  return () => cancelIdleCallback(handle);
+  return signal.aborted ? null : found;
 }
 
 /**
  * The nearest marks at which a liquidation of the account could begin after `changes`, by underlying; for the empty account of `null` too.
- * An underlying is missing until its answer has been worked out, one at a time, and when its price allows none.
+ * An underlying is missing until its answer has been worked out, one at a time, and when its price allows none. The last answer stands until the
+ * next one while the changes are of the same kind.
  */
 export function useLiquidationMarks(
   account: AccountKey,
   changes: readonly Change[] = UNCHANGED,
 ): Marks {
-  const { risk } = useLive();
-  const scene = toJson([account, changes]);
-  const [answer, setAnswer] = useState({ scene, marks: NONE });
-
-  useEffect(() => {
-    const [key, wanted] = fromJson(scene) as [AccountKey, Change[]];
-    let cancel: () => void;
-    const after = (milliseconds: number) => {
-      const timer = setTimeout(() => {
-        cancel = whenIdle(begin);
-      }, milliseconds);
-      cancel = () => clearTimeout(timer);
-    };
-    const begin = () => {
-      const { underlyings } =
-        wanted.length === 0 ? risk.assess(key) : risk.whatIf(key, wanted).after;
-      next(
-        underlyings.map(({ underlying }) => underlying),
-        new Map(),
-      );
-    };
-    const next = ([underlying, ...rest]: number[], found: Map<number, LiquidationMarksAnswer>) => {
-      if (underlying === undefined) {
-        setAnswer({ scene, marks: found });
-        return after(REFRESH_MS);
-      }
-      try {
-        found.set(underlying, risk.liquidationMarks(key, underlying, wanted));
-      } catch {
-        // Its price cannot be used: there is no answer.
-      }
-      cancel = whenIdle(() => next(rest, found));
-    };
-    after(SETTLE_MS);
-    return () => cancel();
-  }, [risk, scene]);
-
-  return answer.scene === scene ? answer.marks : NONE;
+  const { risk, mirror } = useLive();
+  useVersion("accounts");
+  const bytes = account && mirror.accounts.get(account);
+  const scene = toJson(changes);
+  const place = `${account}: ${kindOf(changes)}`;
+  const [answer, setAnswer] = useState({ place, marks: NONE });
+  useRepeated(
+    async (signal) => {
+      const marks = await marksOf(risk, account, changes, signal);
+      if (marks) setAnswer({ place, marks });
+    },
+    [risk, place],
+    [scene, bytes],
+    PACE,
+  );
+  return answer.place === place ? answer.marks : NONE;
 }

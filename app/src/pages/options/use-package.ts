@@ -1,11 +1,13 @@
 /** What the engine says about a package: its payoff, and what it does to the account. */
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import type { Address } from "@solana/kit";
 import { termsKey } from "@/chain/layout";
 import type { ListedMarket } from "@/chain/mirror";
-import { EngineError, fromJson, Q32_ONE, toJson } from "@/engine/engine";
+import { EngineError, Q32_ONE, toJson } from "@/engine/engine";
 import type { Change, Package, QuoteFigures, Venue, WhatIfAnswer } from "@/engine/types";
+import { attempt } from "@/state/attempt";
 import { useLive, useRisk } from "@/state/live";
+import { useRepeated } from "@/state/repeat";
 import { engineWords, type Words } from "@/transactions/words";
 import { largest } from "./largest";
 import {
@@ -140,12 +142,11 @@ export interface Most {
   limit: "book" | "margin";
 }
 
-const SETTLE_MS = 300;
-const REFRESH_MS = 5_000;
+const PACE = { soonMs: 300, calmMs: 5_000 };
 /** No package is larger. */
 const LOTS_MAX = 1n << 40n;
 
-/** Works out the largest allowed package a moment after the last change, and again every few seconds. */
+/** The largest allowed package, soon after a change and again every few seconds. Of the same legs the last answer stands until the next one. */
 export function useMost(
   account: Address | null,
   owner: Address | null,
@@ -155,39 +156,40 @@ export function useMost(
   const { risk, mirror } = useLive();
   const keys = legs.map(({ leg }) => termsKey(leg.terms)).join(" ");
   const books = useBooks(keys);
-  const isComplete = legs.length > 0 && legs.every(({ sized }) => sized !== null);
-  // What the size does not change.
-  const scene = toJson([
+  // What neither size nor prices change.
+  const place = toJson([
     account,
+    owner,
     mode,
-    legs.map(({ leg, sized }) => ({ ...sized, lots: leg.ratio })),
+    legs.map(({ leg: { terms, side, ratio } }) => [termsKey(terms), side, ratio]),
   ]);
-  const [found, setFound] = useState<{ scene: string; most: Most } | null>(null);
-  useEffect(() => {
-    if (!isComplete || !account || !mirror.accounts.has(account)) return;
-    const [key, how, ratios] = fromJson(scene) as [Address, Mode, SizedLeg[]];
-    const times = (lots: bigint) => ratios.map((leg) => ({ ...leg, lots: leg.lots * lots }));
-    const isInBook = (lots: bigint) =>
-      fill(times(lots), books, owner).every((leg) => leg.match.lots === leg.lots);
-    const isAffordable = (lots: bigint) => {
-      const fills = fill(times(lots), books, owner);
-      return risk.whatIf(key, how === "rest" ? restingOf(fills) : tradesOf(fills)).allowed;
-    };
-    const work = () => {
-      try {
-        const inBook = how === "now" ? largest(isInBook, LOTS_MAX) : LOTS_MAX;
+  const ratios = legs.flatMap(({ leg, sized }) => (sized ? { ...sized, lots: leg.ratio } : []));
+  const isComplete = ratios.length > 0 && ratios.length === legs.length;
+  const [found, setFound] = useState<{ place: string; most: Most | null }>({ place, most: null });
+  useRepeated(
+    () => {
+      if (!isComplete || !account || !mirror.accounts.has(account)) return;
+      const fillsOf = (lots: bigint) =>
+        fill(
+          ratios.map((leg) => ({ ...leg, lots: leg.lots * lots })),
+          books,
+          owner,
+        );
+      const isInBook = (lots: bigint) => fillsOf(lots).every((leg) => leg.match.lots === leg.lots);
+      const isAffordable = (lots: bigint) => {
+        const fills = fillsOf(lots);
+        return risk.whatIf(account, mode === "rest" ? restingOf(fills) : tradesOf(fills)).allowed;
+      };
+      const { value: most } = attempt((): Most => {
+        const inBook = mode === "now" ? largest(isInBook, LOTS_MAX) : LOTS_MAX;
         const lots = largest(isAffordable, inBook);
-        setFound({ scene, most: { lots, limit: lots === inBook ? "book" : "margin" } });
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        setFound(null);
-      }
-    };
-    let timer = setTimeout(function again() {
-      work();
-      timer = setTimeout(again, REFRESH_MS);
-    }, SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [risk, mirror, account, owner, books, scene, isComplete]);
-  return found?.scene === scene ? found.most : null;
+        return { lots, limit: lots === inBook ? "book" : "margin" };
+      });
+      setFound({ place, most });
+    },
+    [risk, mirror, place],
+    [toJson(ratios)],
+    PACE,
+  );
+  return isComplete && found.place === place ? found.most : null;
 }

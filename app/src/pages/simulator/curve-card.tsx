@@ -4,6 +4,7 @@ import type { CurvePoint, Venue, WhatIfAnswer } from "@/engine/types";
 import { toNumber } from "@/format/decimal";
 import { QUOTE_DECIMALS } from "@/format/format";
 import { underlyingName, unitPriceQ32 } from "@/format/names";
+import { attempt } from "@/state/attempt";
 import { useLiquidationMarks } from "@/state/liquidation";
 import { useRisk } from "@/state/live";
 import type { AccountKey, Risk } from "@/state/risk";
@@ -12,7 +13,7 @@ import { Notice } from "@/ui/feedback";
 import { LineChart, type Marker, type Series } from "@/ui/line-chart";
 import { zeros, type Point } from "@/ui/scale";
 import { actionsOf, changesOf, factorQ32, moveOf, movesOf, type Scene } from "./scene";
-import { attempt, axisPrice, axisUsd, timeText } from "./words";
+import { axisPrice, axisUsd, timeText } from "./words";
 
 /** Points to either side of the present price. */
 const POINTS = 24;

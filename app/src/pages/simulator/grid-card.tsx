@@ -5,6 +5,7 @@ import type { CurvePoint, Venue } from "@/engine/types";
 import { toNumber } from "@/format/decimal";
 import { exactUsd, price, QUOTE_DECIMALS } from "@/format/format";
 import { underlyingName, unitPriceQ32 } from "@/format/names";
+import { attempt } from "@/state/attempt";
 import { useRisk } from "@/state/live";
 import type { AccountKey } from "@/state/risk";
 import { Card } from "@/ui/card";
@@ -12,7 +13,7 @@ import { classes } from "@/ui/classes";
 import { Choice } from "@/ui/field";
 import { Notice } from "@/ui/feedback";
 import { actionsOf, factorQ32, movesOf, type Scene } from "./scene";
-import { attempt, axisUsd, moveText, timeText } from "./words";
+import { axisUsd, moveText, timeText } from "./words";
 
 /** Prices to either side, and volatilities in hundredths of a percent. */
 const STEPS = 4;

@@ -5,6 +5,7 @@ import { toast } from "sonner";
 import type { Venue, WhatIfAnswer } from "@/engine/types";
 import { short } from "@/format/format";
 import { useAccounts } from "@/state/accounts";
+import { attempt } from "@/state/attempt";
 import { useLive, useRisk, useVenue, useVersion } from "@/state/live";
 import type { AccountKey } from "@/state/risk";
 import { Button } from "@/ui/button";
@@ -22,7 +23,6 @@ import { ScenariosCard } from "./scenarios-card";
 import { changesOf, encodeScene, FLAT, type Scene } from "./scene";
 import { TransfersCard } from "./transfers-card";
 import { useScene } from "./use-scene";
-import { attempt } from "./words";
 
 export function SimulatorPage() {
   const venue = useVenue();

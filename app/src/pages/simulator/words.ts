@@ -1,8 +1,6 @@
 /** Figures of the simulator as people read them. Floats only for what is drawn. */
-import { EngineError } from "@/engine/engine";
 import { formatDecimal } from "@/format/decimal";
 import { span } from "@/format/format";
-import { engineWords } from "@/transactions/words";
 
 /** The sides of a trade. */
 export const SIDES = [
@@ -19,18 +17,6 @@ export function moveText(move: number): string {
 /** Hours: `7d 00h`. */
 export function timeText(hours: number): string {
   return span(hours * 3_600);
-}
-
-/** What the engine answers, or why it does not, in words. */
-export type Tried<T> = { value: T; problem: null } | { value: null; problem: string };
-
-export function attempt<T>(work: () => T): Tried<T> {
-  try {
-    return { value: work(), problem: null };
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    return { value: null, problem: engineWords(error.name, error.message).what };
-  }
 }
 
 const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
