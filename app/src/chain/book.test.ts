@@ -1,8 +1,8 @@
 import { address, type Address } from "@solana/kit";
 import { describe, expect, it } from "vitest";
 import type { Terms } from "@/engine/types";
-import { bookOf, match } from "./book";
-import { Side, termsKey, termsOfKey, type Orders, type Resting } from "./layout";
+import { bookOf, match, orderKey, tradable } from "./book";
+import { fillableLots, Side, termsKey, termsOfKey, type Orders, type Resting } from "./layout";
 
 const TERMS: Terms = { underlying: 0, kind: "perpetual", expiry: 0, strike: 0n };
 const OWNERS = ["11111111111111111111111111111112", "11111111111111111111111111111113"].map(
@@ -25,6 +25,7 @@ function account(owner: Address, orders: Partial<Resting>[], inLiquidation = fal
     padding: 0,
     account: owner,
     owner,
+    fillable: order.lots ?? 1n,
     ...order,
   }));
   return { owner, delegate: owner, subAccount: 0, inLiquidation, orders: resting };
@@ -79,6 +80,38 @@ describe("book", () => {
     expect(match(book, Side.Bid, 100n, null, ME).lots).toBe(12n);
     expect(match(book, Side.Bid, 6n, 99n, OTHER).worst).toBe(null);
     expect(match(book, Side.Ask, 6n, null, ME).lots).toBe(0n);
+  });
+
+  it("counts of reduce-only orders what their account still holds", () => {
+    const asks = { side: Side.Ask, price: 100n, reduceOnly: 1, fillable: 3n };
+    const book = bookOf(
+      [
+        account(OTHER, [
+          { ...asks, lots: 9n },
+          { ...asks, lots: 3n },
+          { ...asks, fillable: 0n },
+        ]),
+      ],
+      TERMS,
+      0,
+    );
+    expect(match(book, Side.Bid, 9n, null, ME)).toMatchObject({ lots: 3n, fills: [3n] });
+    expect(fillableLots({ side: Side.Ask, lots: 9n, reduceOnly: 1 }, 4n)).toBe(4n);
+    expect(fillableLots({ side: Side.Bid, lots: 9n, reduceOnly: 1 }, 4n)).toBe(0n);
+    expect(fillableLots({ side: Side.Bid, lots: 9n, reduceOnly: 1 }, -40n)).toBe(9n);
+    expect(fillableLots({ side: Side.Bid, lots: 9n, reduceOnly: 0 }, 0n)).toBe(9n);
+  });
+
+  it("leaves out what the market or the program passes over", () => {
+    const at = (id: bigint, price: bigint, reduceOnly = 0) => ({ id, price, reduceOnly });
+    const book = bookOf([account(OTHER, [at(1n, 90n), at(2n, 100n), at(3n, 110n, 1)])], TERMS, 0);
+    const ids = (...[rules, passed]: [{ reducesOnly: boolean }, Set<string>?]) =>
+      tradable(book, { bandLow: 95n, bandHigh: 120n, ...rules }, passed).bids.flatMap(
+        ({ orders }) => orders.map(({ id }) => id),
+      );
+    expect(ids({ reducesOnly: false })).toEqual([3n, 2n]);
+    expect(ids({ reducesOnly: true })).toEqual([3n]);
+    expect(ids({ reducesOnly: false }, new Set([orderKey(OTHER, 3n)]))).toEqual([2n]);
   });
 
   it("writes terms as keys and reads them back", () => {

@@ -73,9 +73,49 @@ function levels(orders: Resting[], direction: 1 | -1): Level[] {
   return found;
 }
 
+/** Names a resting order. */
+export function orderKey(account: Address, id: bigint): string {
+  return `${account} ${id}`;
+}
+
+/** What a market lets trade. */
+export interface Tradable {
+  /** Lowest and highest price that an order may have, quote units per lot. */
+  bandLow: bigint;
+  bandHigh: bigint;
+  /** Whether only orders that reduce a position trade. */
+  reducesOnly: boolean;
+}
+
+const NO_ORDERS: ReadonlySet<string> = new Set();
+
+/** The book without what the program would pass over, and without orders ({@link orderKey}) that it has passed over. Totals stay as they are. */
+export function tradable(
+  { bids, asks }: Book,
+  { bandLow, bandHigh, reducesOnly }: Tradable,
+  passed = NO_ORDERS,
+): Book {
+  const side = (levels: Level[]) =>
+    levels
+      .filter(({ price }) => price >= bandLow && price <= bandHigh)
+      .map((level) => ({
+        ...level,
+        orders: level.orders.filter(
+          ({ account, id, reduceOnly, fillable }) =>
+            fillable > 0n &&
+            (!reducesOnly || reduceOnly !== 0) &&
+            !passed.has(orderKey(account, id)),
+        ),
+      }))
+      .filter(({ orders }) => orders.length > 0);
+  return { bids: side(bids), asks: side(asks) };
+}
+
 /** What an order would trade with at once. */
 export interface Match {
   makers: Resting[];
+  /** Lots that trade with each of them. */
+  fills: bigint[];
   /** Lots that the makers have at the limit or better, at most those wanted. */
   lots: bigint;
   /** Sum of lots times price, quote units. */
@@ -88,8 +128,8 @@ export interface Match {
 export const MAKERS_MAX = 5;
 
 /**
- * Chooses the makers for an order of `owner`: the best prices up to the limit (`null` for any), never his own, each account once at a time since
- * an account is passed once per maker.
+ * Chooses the makers for an order of `owner`: the best prices up to the limit (`null` for any), never his own. What one account trades uses up the
+ * position that its reduce-only orders reduce.
  */
 export function match(
   book: Book,
@@ -100,15 +140,21 @@ export function match(
   makersMax = MAKERS_MAX,
 ): Match {
   const opposite = side === Side.Bid ? book.asks : book.bids;
-  const found: Match = { makers: [], lots: 0n, value: 0n, worst: null };
+  const found: Match = { makers: [], fills: [], lots: 0n, value: 0n, worst: null };
+  const tradedBy = new Map<Address, bigint>();
   for (const order of opposite.flatMap((level) => level.orders)) {
     const isWorse =
       limit !== null && (side === Side.Bid ? order.price > limit : order.price < limit);
     if (isWorse || found.lots >= lots || found.makers.length >= makersMax) break;
     if (order.owner === owner) continue;
     const left = lots - found.lots;
-    const traded = order.lots < left ? order.lots : left;
+    const before = tradedBy.get(order.account) ?? 0n;
+    const has = order.reduceOnly === 0 ? order.fillable : order.fillable - before;
+    if (has <= 0n) continue;
+    const traded = has < left ? has : left;
+    tradedBy.set(order.account, before + traded);
     found.makers.push(order);
+    found.fills.push(traded);
     found.lots += traded;
     found.value += traded * order.price;
     found.worst = order.price;

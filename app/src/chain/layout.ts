@@ -18,6 +18,7 @@ import {
   getMarketDiscriminatorBytes,
   getMarketTermsEncoder,
   getOrderDecoder,
+  getPositionDecoder,
   type Bank,
   type Market,
   type MarketTerms,
@@ -108,11 +109,14 @@ const EXCHANGE_OFFSET = 8;
 const OWNER_OFFSET = 40;
 const DELEGATE_OFFSET = 72;
 const LIQUIDATION_OFFSET = 104;
-/** Exchange, owner, delegate, two words, 16 balances of 24 bytes and 32 positions of 56 stand before the orders. */
-const ORDERS_OFFSET = 8 + 3 * 32 + 2 * 8 + 16 * 24 + 32 * 56;
+/** Exchange, owner, delegate, two words and 16 balances of 24 bytes stand before the positions. */
+const POSITIONS_OFFSET = 8 + 3 * 32 + 2 * 8 + 16 * 24;
+/** After 32 positions of 56 bytes come the orders. */
+const ORDERS_OFFSET = POSITIONS_OFFSET + 32 * 56;
 /** After them come seven words. */
 const SUB_ACCOUNT_OFFSET = ORDERS_OFFSET + 16 * 72 + 7 * 8;
 const orders = getArrayDecoder(getOrderDecoder(), { size: 16 });
+const positions = getArrayDecoder(getPositionDecoder(), { size: 32 });
 
 const memcmp = (offset: number, bytes: ReadonlyUint8Array) => ({
   memcmp: { offset: BigInt(offset), bytes: base58(bytes), encoding: "base58" as const },
@@ -128,6 +132,8 @@ export interface Resting extends Omit<Order, "terms"> {
   terms: Terms;
   account: Address;
   owner: Address;
+  /** Lots that may trade: of a reduce-only order no more than the position that it reduces. */
+  fillable: bigint;
 }
 
 /** What of a margin account everybody is interested in: who it is of, and its orders. */
@@ -147,13 +153,42 @@ function readOrders(account: Address, data: Uint8Array): Orders {
   const view = new DataView(data.buffer, data.byteOffset);
   const owner = address58(data, OWNER_OFFSET);
   const resting = orders.decode(data, ORDERS_OFFSET).filter((order) => order.lots > 0n);
+  const isReducing = resting.some(({ reduceOnly }) => reduceOnly !== 0);
+  const held = new Map(
+    isReducing
+      ? positions
+          .decode(data, POSITIONS_OFFSET)
+          .filter(({ baseLots }) => baseLots !== 0n)
+          .map(({ terms, baseLots }) => [termsKey(termsOf(terms)), baseLots])
+      : [],
+  );
   return {
     owner,
     delegate: address58(data, DELEGATE_OFFSET),
     subAccount: view.getUint16(SUB_ACCOUNT_OFFSET, true),
     inLiquidation: view.getBigInt64(LIQUIDATION_OFFSET, true) !== 0n,
-    orders: resting.map((order) => ({ ...order, terms: termsOf(order.terms), account, owner })),
+    orders: resting.map((order) => {
+      const terms = termsOf(order.terms);
+      return {
+        ...order,
+        terms,
+        account,
+        owner,
+        fillable: fillableLots(order, held.get(termsKey(terms)) ?? 0n),
+      };
+    }),
   };
+}
+
+/** Lots of an order that may trade while its account holds so many of its market. */
+export function fillableLots(
+  { side, lots, reduceOnly }: Pick<Order, "side" | "lots" | "reduceOnly">,
+  held: bigint,
+): bigint {
+  if (reduceOnly === 0) return lots;
+  const opposite = side === Side.Bid ? -held : held;
+  const reducible = opposite > 0n ? opposite : 0n;
+  return lots < reducible ? lots : reducible;
 }
 
 const begins = (data: Uint8Array, tag: ReadonlyUint8Array) =>

@@ -28,7 +28,7 @@ const terms = (kind: Kind, strike = 1_500_000n): Terms => ({
   strike: kind === "call" || kind === "put" ? strike : 0n,
 });
 
-const NO_MATCH: Match = { makers: [], lots: 0n, value: 0n, worst: null };
+const NO_MATCH: Match = { makers: [], fills: [], lots: 0n, value: 0n, worst: null };
 const filled = (over: Partial<Fill>): Fill => ({
   terms: terms("call"),
   side: 0,
@@ -107,6 +107,7 @@ describe("legs", () => {
   it("trade what the book has and rest what it has not", () => {
     const match: Match = {
       makers: [{ account: MAKER } as never],
+      fills: [40n],
       lots: 40n,
       value: 40n * 49_000n,
       worst: 49_000n,

@@ -30,6 +30,7 @@ const RULES: Rules = {
   minimum: 2n,
   bandLow: 905n,
   bandHigh: 1095n,
+  reducesOnly: false,
   takerQ32: Q32_ONE / 1000n,
   makerQ32: 0n,
 };
@@ -59,6 +60,7 @@ function level(side: 0 | 1, price: bigint, ...lots: bigint[]): Level {
     padding: 0,
     account: MAKER,
     owner: MAKER,
+    fillable: each,
   }));
   return { price, lots: lots.reduce((sum, each) => sum + each, 0n), total: 0n, orders };
 }

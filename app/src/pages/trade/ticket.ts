@@ -1,6 +1,6 @@
 /** From what a trader wants to the order that is sent, and what becomes of it: exact integers, prices quote units per lot. */
 import type { Address } from "@solana/kit";
-import { match, MAKERS_MAX, type Book, type Level, type Match } from "@/chain/book";
+import { match, MAKERS_MAX, tradable, type Book, type Match, type Tradable } from "@/chain/book";
 import { MarketStatus, Side } from "@/chain/layout";
 import { abs } from "@/format/decimal";
 import { Q32_ONE } from "@/engine/engine";
@@ -11,15 +11,12 @@ export type TicketType = "limit" | "market" | "postOnly" | "immediateOrCancel";
 export type OrderSide = 0 | 1;
 
 /** What a market allows. */
-export interface Rules {
+export interface Rules extends Tradable {
   terms: Terms;
   /** Prices are multiples of this, quote units per lot. */
   tick: bigint;
   /** Smallest order, lots. */
   minimum: bigint;
-  /** Lowest and highest price that an order may have, quote units per lot. */
-  bandLow: bigint;
-  bandHigh: bigint;
   /** What a taker pays of the traded value. */
   takerQ32: bigint;
   /** What a maker pays. */
@@ -117,23 +114,15 @@ export function bestAgainst(book: Book, side: OrderSide): bigint | null {
   return (side === Side.Bid ? book.asks : book.bids)[0]?.price ?? null;
 }
 
-/** The book without what lies outside of the band: the program passes it over. */
-export function tradable(book: Book, { bandLow, bandHigh }: Rules): Book {
-  const within = ({ price }: Level) => price >= bandLow && price <= bandHigh;
-  return { bids: book.bids.filter(within), asks: book.asks.filter(within) };
-}
-
 /** The trades of a match, in their sequence. */
-export function fillsOf({ makers, lots }: Match): Fill[] {
-  let left = lots;
-  return makers.map(({ price, lots: resting }) => {
-    const traded = resting < left ? resting : left;
-    left -= traded;
-    return { price, lots: traded };
+export function fillsOf({ makers, fills }: Match): Fill[] {
+  return makers.flatMap(({ price }, index) => {
+    const lots = fills[index];
+    return lots === undefined ? [] : [{ price, lots }];
   });
 }
 
-const NO_MATCH: Match = { makers: [], lots: 0n, value: 0n, worst: null };
+const NO_MATCH: Match = { makers: [], fills: [], lots: 0n, value: 0n, worst: null };
 
 /** Works out what becomes of an order; nothing while its price is missing. */
 export function planOrder(draft: Draft, rules: Rules, book: Book, trader: Trader): Plan | null {
@@ -176,12 +165,21 @@ export function planOrder(draft: Draft, rules: Rules, book: Book, trader: Trader
   };
 }
 
-/** The makers of an order that has been decided on, from a newer book: at its limit or better, for what may be traded. */
-export function makersNow({ request }: Plan, rules: Rules, book: Book, trader: Trader) {
+/**
+ * The makers of an order that has been decided on, from a newer book: at its limit or better, for what may be traded, without orders that the program
+ * has passed over.
+ */
+export function makersNow(
+  { request }: Plan,
+  rules: Rules,
+  book: Book,
+  trader: Trader,
+  passed?: ReadonlySet<string>,
+) {
   if (request.type === "postOnly") return [];
   const { side, price, lots, reduceOnly } = request;
   const open = reduceOnly ? min(lots, reducible(side, trader.held)) : lots;
-  return match(tradable(book, rules), side, open, price, trader.owner, MAKERS_MAX).makers;
+  return match(tradable(book, rules, passed), side, open, price, trader.owner, MAKERS_MAX).makers;
 }
 
 /** What the plan does to the account: every trade, then what rests. */

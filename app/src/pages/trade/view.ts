@@ -1,7 +1,7 @@
 /** A market as this page shows it: its terms on chain, its mark, its rules, where it is in its life. */
 import { getExchangeDecoder } from "@/client";
 import { useMemo } from "react";
-import { isOption, termsKey } from "@/chain/layout";
+import { isOption, MarketStatus, termsKey } from "@/chain/layout";
 import type { ListedMarket } from "@/chain/mirror";
 import type { PositionFigures, QuoteFigures, Venue } from "@/engine/types";
 import { marketName } from "@/format/names";
@@ -57,6 +57,7 @@ export function useMarketViews(): MarketView[] {
             minimum: market.orderMinimumLots,
             bandLow: quote.bandLow,
             bandHigh: quote.bandHigh,
+            reducesOnly: market.status === MarketStatus.ReduceOnly,
             takerQ32: fees.takerQ32,
             makerQ32: fees.makerQ32,
           },
