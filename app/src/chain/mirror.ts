@@ -5,7 +5,6 @@
 import {
   createSolanaRpc,
   createSolanaRpcSubscriptions,
-  getBase64Encoder,
   type Address,
   type Rpc,
   type RpcSubscriptions,
@@ -60,8 +59,13 @@ const SILENCE_MS = 10_000;
 const TIMEOUT_MS = 8_000;
 const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
 
-const encoder = getBase64Encoder();
-const bytes = (data: readonly [string, string]) => new Uint8Array(encoder.encode(data[0]));
+/** From base64; boards come with every update of a price. */
+function bytes([text]: readonly [string, string]): Uint8Array {
+  const binary = atob(text);
+  const data = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index += 1) data[index] = binary.charCodeAt(index);
+  return data;
+}
 
 export class Mirror {
   readonly network: Network;

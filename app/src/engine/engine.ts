@@ -93,9 +93,28 @@ export function toJson(value: unknown): string {
 
 /** See {@link toJson}. */
 export function fromJson(text: string): unknown {
-  return JSON.parse(text, (_, part: unknown) =>
-    typeof part === "string" && /^-?\d+n$/.test(part) ? BigInt(part.slice(0, -1)) : part,
-  );
+  return withIntegers(JSON.parse(text));
+}
+
+const DIGITS = /^-?\d+n$/;
+const LETTER_N = 110;
+
+/** Turns integers into what they are, in place. Several times as fast as a reviver, and answers come with every update of a price. */
+function withIntegers(value: unknown): unknown {
+  if (typeof value === "string") {
+    const isInteger = value.charCodeAt(value.length - 1) === LETTER_N && DIGITS.test(value);
+    return isInteger ? BigInt(value.slice(0, -1)) : value;
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) value[index] = withIntegers(value[index]);
+  } else if (typeof value === "object" && value !== null) {
+    const parts = value as Record<string, unknown>;
+    for (const key of Object.keys(parts)) {
+      const part = parts[key];
+      if (typeof part !== "number" && typeof part !== "boolean") parts[key] = withIntegers(part);
+    }
+  }
+  return value;
 }
 
 /** Answers questions about an exchange and one margin account from their bytes. */

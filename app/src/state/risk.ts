@@ -34,6 +34,16 @@ export class Risk {
     account: null,
   };
   private readonly banks = new Map<number, Uint8Array>();
+  /** Grows with every bank that is loaded. */
+  private banksLoaded = 0;
+  /** The last answer about the venue, and what it was worked out from. */
+  private known: {
+    venue: Venue;
+    now: number;
+    banks: number;
+    exchange: Uint8Array | null;
+    board: Uint8Array | null;
+  } | null = null;
 
   constructor(engine: Engine, mirror: Mirror) {
     this.engine = engine;
@@ -55,6 +65,7 @@ export class Risk {
       if (this.banks.get(asset) !== bank.bytes) {
         this.engine.loadBank(bank.bytes);
         this.banks.set(asset, bank.bytes);
+        this.banksLoaded += 1;
       }
     }
     this.loaded = { exchange, board, account };
@@ -65,8 +76,25 @@ export class Risk {
     return this.mirror.now();
   }
 
+  /** The same object until something of it changes: many ask. */
   venue(): Venue {
-    return this.prepare(null).venue({ now: this.now });
+    const engine = this.prepare(null);
+    const { now } = this;
+    const banks = this.banksLoaded;
+    const { exchange, board } = this.loaded;
+    const known = this.known;
+    if (
+      known &&
+      known.now === now &&
+      known.banks === banks &&
+      known.exchange === exchange &&
+      known.board === board
+    ) {
+      return known.venue;
+    }
+    const venue = engine.venue({ now });
+    this.known = { venue, now, banks, exchange, board };
+    return venue;
   }
 
   assess(key: AccountKey, purpose: Purpose = "addRisk"): Assessment {
