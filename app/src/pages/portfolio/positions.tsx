@@ -14,6 +14,7 @@ import { Card } from "@/ui/card";
 import { Badge, Empty, Signed } from "@/ui/feedback";
 import { DataTable, type Column } from "@/ui/table";
 import { PriceState } from "./price-state";
+import { settlementOf, type Settlement } from "./settlement";
 
 interface Row {
   account: Address;
@@ -23,6 +24,8 @@ interface Row {
   feed: FeedFigures | undefined;
   /** Whether its market has its settlement price. */
   isSettled: boolean;
+  /** Nothing while its market is not known. */
+  settlement: Settlement | null;
   mayTrade: boolean;
 }
 
@@ -165,7 +168,7 @@ function Expiry({
 }
 
 function Actions({ row }: { row: Row }) {
-  const { account, position, name, isSettled, mayTrade } = row;
+  const { account, position, name, isSettled, settlement, mayTrade } = row;
   const { terms, lots, profit, expired } = position;
   const { send, isBusy, obstacle } = useTransact();
   const isDisabled = obstacle !== null || isBusy;
@@ -176,15 +179,20 @@ function Actions({ row }: { row: Row }) {
       {expired && (
         <Button
           size="sm"
-          disabled={isDisabled || !isSettled}
-          title={obstacle ?? (isSettled ? undefined : "Its settlement price is not there yet.")}
+          disabled={isDisabled || !isSettled || settlement?.obstacle !== null}
+          title={
+            obstacle ??
+            (isSettled
+              ? (settlement?.obstacle ?? undefined)
+              : "Its settlement price is not there yet.")
+          }
           aria-label={`Settle ${name}`}
           onClick={() =>
             void send(
               `Settle ${name}`,
               async (actions) => [
-                ...(lots === 0n ? [] : [await actions.settlePosition(account, terms)]),
-                await actions.settlePnl(account, terms),
+                ...(settlement?.position ? [await actions.settlePosition(account, terms)] : []),
+                ...(settlement?.pnl ? [await actions.settlePnl(account, terms)] : []),
               ],
               [account],
             )
@@ -252,13 +260,15 @@ export function Positions({ account, assessment }: { account: Address; assessmen
     () =>
       positions.map<Row>((position) => {
         const { terms } = position;
+        const market = mirror.markets.get(termsKey(terms));
         return {
           account,
           position,
           venue,
           name: marketName(venue, terms),
           feed: venue.feeds[venue.underlyings[terms.underlying]?.feed ?? -1],
-          isSettled: mirror.markets.get(termsKey(terms))?.status === MarketStatus.Closed,
+          isSettled: market?.status === MarketStatus.Closed,
+          settlement: market ? settlementOf(position, market, venue) : null,
           mayTrade: role !== "viewer",
         };
       }),
