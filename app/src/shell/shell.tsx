@@ -180,6 +180,7 @@ function Warnings() {
   const venue = useVenue();
   const now = useNow();
   const stale = venue.feeds.filter(({ validity }) => validity === "stale" || validity === "never");
+  const deposits = venue.paused.includes("deposit") ? "" : "deposits, repayments and ";
   return (
     <>
       {status.state === "lost" && (
@@ -206,14 +207,16 @@ function Warnings() {
                 : `${name} is ${span(now - publishTime)} old`,
             )
             .join("; ")}
-          . Nothing can be added that depends on it; deposits, repayments and reductions go on.
+          . Nothing can be added that depends on it; {deposits}reductions go on.
         </Notice>
       )}
       {venue.paused.length > 0 && (
         <Notice tone="warn" title="Paused">
           {venue.paused.join(", ")}
-          {venue.pauseEndsAt !== null && `, for at most ${span(venue.pauseEndsAt - now)}`}.
-          Deposits, repayments and cancelling always go on.
+          {venue.pauseEndsAt !== null && `, for at most ${span(venue.pauseEndsAt - now)}`}.{" "}
+          {venue.paused.includes("deposit")
+            ? "Orders can still be cancelled; deposits and repayments wait."
+            : "Deposits and repayments go on, and orders can be cancelled."}
         </Notice>
       )}
       {selected && role === "viewer" && own.length > 0 && (

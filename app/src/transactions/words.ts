@@ -18,7 +18,7 @@ const ADVICE: Record<string, string> = {
   BalanceSlotsFull: "Withdraw or repay one asset completely, or use another sub-account.",
   PositionSlotsFull: "Close a position first, or use another sub-account.",
   OrderSlotsFull: "Cancel one of your resting orders.",
-  Paused: "Deposits, repayments and cancelling go on. See the status page for when the pause ends.",
+  Paused: "Orders can still be cancelled. See the status page for what is paused, and until when.",
   NotOwner: "Connect the wallet that owns this account.",
   NotOwnerOrDelegate: "Connect the wallet that owns this account, or its delegate's.",
   WrongTokenAccount: "Use the token account of the connected wallet.",
