@@ -6,6 +6,7 @@ import { assetName } from "@/format/names";
 import { useNetwork } from "@/network";
 import { Faucet } from "@/shell/localnet-tools";
 import { useAccounts } from "@/state/accounts";
+import { attempt } from "@/state/attempt";
 import { useLive, useRisk, useVenue } from "@/state/live";
 import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
@@ -45,13 +46,16 @@ export function OpenAccountForm({ onDone }: { onDone?: () => void }) {
   const value = amount.value !== null && amount.value > 0n ? amount.value : null;
   const inWallet = wallet.data?.tokens.get(asset) ?? null;
 
-  const refusals = useRisk(
+  const tried = useRisk(
     (risk) =>
-      value === null ? [] : risk.whatIf(null, [{ kind: "deposit", asset, amount: value }]).refusals,
+      value === null
+        ? null
+        : attempt(() => risk.whatIf(null, [{ kind: "deposit", asset, amount: value }])),
     [asset, value],
   );
+  const refusals = tried?.value?.refusals ?? [];
   const room = useRisk(
-    (risk) => risk.largest(null, { kind: "deposit", asset, amount: 0n }).size,
+    (risk) => attempt(() => risk.largest(null, { kind: "deposit", asset, amount: 0n }).size).value,
     [asset],
   );
   const error =
@@ -59,7 +63,7 @@ export function OpenAccountForm({ onDone }: { onDone?: () => void }) {
       ? "More than zero, please"
       : value !== null && inWallet !== null && value > inWallet
         ? `Your wallet has ${formatDecimal(inWallet, decimals)} ${name}`
-        : null;
+        : (tried?.problem ?? null);
   const isBlocked =
     obstacle !== null ||
     !next ||
@@ -112,7 +116,7 @@ export function OpenAccountForm({ onDone }: { onDone?: () => void }) {
         unit={name}
         amount={amount}
         decimals={decimals}
-        max={inWallet === null ? null : inWallet < room ? inWallet : room}
+        max={inWallet === null || room === null ? null : inWallet < room ? inWallet : room}
         error={error}
         hint="May be left out: you can deposit later."
         onAmount={setAmount}

@@ -4,6 +4,7 @@ import { formatDecimal } from "@/format/decimal";
 import { percent } from "@/format/format";
 import { assetName } from "@/format/names";
 import { useAccounts } from "@/state/accounts";
+import { attempt } from "@/state/attempt";
 import { useLive, useNow, useRisk, useVenue } from "@/state/live";
 import { useTransact } from "@/transactions/transact";
 import { engineWords } from "@/transactions/words";
@@ -19,6 +20,7 @@ import {
   isRefusalOf,
   leaves,
   repayable,
+  repayMax,
   sentAmount,
   type Movement,
 } from "./movement";
@@ -54,39 +56,48 @@ export function FundsForm({
   const write = (value: bigint) => `${formatDecimal(value, decimals)} ${name}`;
 
   const value = amount.value !== null && amount.value > 0n ? amount.value : null;
-  const answer = useRisk(
-    (risk) => risk.whatIf(account, value === null ? [] : [changeOf(movement, asset, value)]),
+  const before = useRisk((risk) => risk.assess(account), [account]);
+  const tried = useRisk(
+    (risk) =>
+      value === null
+        ? null
+        : attempt(() => risk.whatIf(account, [changeOf(movement, asset, value)])),
     [account, movement, asset, value],
   );
+  const answer = tried?.value ?? null;
   const receiver = useRisk(
     (risk) =>
       target && value !== null
-        ? risk.whatIf(target.address, [{ kind: "deposit", asset, amount: value }])
+        ? attempt(() => risk.whatIf(target.address, [{ kind: "deposit", asset, amount: value }]))
+            .value
         : null,
     [target?.address, asset, value],
   );
   const largest = useLargest(account, movement, asset);
-  const held = answer.before.balances.find((balance) => balance.asset === asset)?.amount ?? 0n;
+  const held = before.balances.find((balance) => balance.asset === asset)?.amount ?? 0n;
   const inWallet = wallet.data?.tokens.get(asset) ?? null;
   const owed = held < 0n && figures ? repayable(-held, figures, mirror.now()) : 0n;
-  const least = (a: bigint, b: bigint) => (a < b ? a : b);
-  const max = leaves(movement)
-    ? largest.size
-    : inWallet === null
-      ? null
-      : movement === "repay"
-        ? least(owed, inWallet)
-        : least(largest.size, inWallet);
+  const allowed = largest?.size ?? null;
+  const most = movement === "repay" ? repayMax(owed, allowed) : allowed;
+  const max =
+    most === null || leaves(movement)
+      ? most
+      : inWallet === null
+        ? null
+        : most < inWallet
+          ? most
+          : inWallet;
 
-  const refusals = answer.refusals.filter(({ failure }) => isRefusalOf(movement, failure.name));
-  const fee = answer.fees[0]?.amount ?? 0n;
+  const refusals =
+    answer?.refusals.filter(({ failure }) => isRefusalOf(movement, failure.name)) ?? [];
+  const fee = answer?.fees[0]?.amount ?? 0n;
   const isMissing = !leaves(movement) && value !== null && inWallet !== null && value > inWallet;
   const error =
     amount.value !== null && amount.value <= 0n
       ? "More than zero, please"
       : isMissing
         ? `Your wallet has ${write(inWallet ?? 0n)}`
-        : null;
+        : (tried?.problem ?? null);
   const reason =
     obstacle ??
     (leaves(movement) && role !== "owner"
@@ -98,10 +109,10 @@ export function FundsForm({
           : value === null
             ? "Enter an amount."
             : error !== null
-              ? `${error}.`
+              ? "Correct what is marked above."
               : null);
   const choices = venue.assets.filter(({ index }) => {
-    const amount = answer.before.balances.find((balance) => balance.asset === index)?.amount ?? 0n;
+    const amount = before.balances.find((balance) => balance.asset === index)?.amount ?? 0n;
     if (movement === "repay") return amount < 0n || index === asset;
     if (movement === "withdraw" || movement === "transfer") return amount > 0n || index === asset;
     return true;
@@ -161,7 +172,7 @@ export function FundsForm({
         decimals={decimals}
         max={max}
         error={error}
-        hint={<AmountHint {...{ movement, held, value, owed, write }} />}
+        hint={<AmountHint {...{ movement, held, value, owed, allowed, write }} />}
         onAmount={setAmount}
       />
       {wallet.isError && (
@@ -182,8 +193,8 @@ export function FundsForm({
         </p>
       )}
       <Projection
-        before={answer.before.totals}
-        after={value === null ? null : answer.after.totals}
+        before={before.totals}
+        after={answer?.after.totals ?? null}
         refusals={refusals}
         rows={
           receiver && movement === "transfer" && target
@@ -215,22 +226,25 @@ export function FundsForm({
           </p>
         )}
       </div>
-      {movement !== "repay" && value === null && largest.size === 0n && largest.limit && (
-        <p className="text-xs text-soft">
-          Nothing can be moved now: {engineWords(largest.limit.name, largest.limit.message).what}
-        </p>
-      )}
+      {(movement !== "repay" || held < 0n) &&
+        value === null &&
+        allowed === 0n &&
+        largest?.limit && (
+          <p className="text-xs text-soft">
+            Nothing can be moved now: {engineWords(largest.limit.name, largest.limit.message).what}
+          </p>
+        )}
     </form>
   );
 }
 
-/** The largest amount that the program allows, worked out when the account changes and every few seconds. */
+/** The largest amount that the program allows, worked out when the account changes and every few seconds; nothing when the engine cannot tell. */
 function useLargest(account: Address, movement: Movement, asset: number) {
   const { risk, mirror } = useLive();
   const now = useNow(CALM_MS);
   const bytes = mirror.accounts.get(account);
   return useMemo(
-    () => risk.largest(account, changeOf(movement, asset, 0n)),
+    () => attempt(() => risk.largest(account, changeOf(movement, asset, 0n))).value,
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the engine reads the account's bytes at this time
     [risk, account, movement, asset, bytes, now],
   );
@@ -281,14 +295,18 @@ function AmountHint({
   held,
   value,
   owed,
+  allowed,
   write,
 }: {
   movement: Movement;
   held: bigint;
   value: bigint | null;
   owed: bigint;
+  allowed: bigint | null;
   write: (value: bigint) => string;
 }) {
+  if (movement === "repay" && held < 0n && allowed !== null && allowed < owed)
+    return `Owed: ${write(-held)}. No more than ${write(allowed)} is taken now, since nothing of it may be deposited here: a little interest may stay owed.`;
   if (movement === "repay")
     return held < 0n
       ? `Owed: ${write(-held)}. Max is a little more (${write(owed)} at most), for the interest until it arrives; what is left over stays as a deposit.`

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { toQ32 } from "@/engine/engine";
 import { ALL } from "@/transactions/actions";
-import { changeOf, isRefusalOf, repayable, sentAmount } from "./movement";
+import { changeOf, isRefusalOf, repayable, repayMax, sentAmount } from "./movement";
 
 describe("movements of money", () => {
   it("are changes of the account", () => {
@@ -26,6 +26,12 @@ describe("movements of money", () => {
     expect(later).toBeGreaterThanOrEqual(1_100_001n);
     expect(later).toBeLessThan(1_100_030n);
     expect(repayable(1_000n, { accruedAt: 0, borrowRateQ32: 0n }, 0)).toBe(1_010n);
+  });
+
+  it("repay no more than is owed where nothing may be deposited", () => {
+    expect(repayMax(1_010n, 1_000n)).toBe(1_000n);
+    expect(repayMax(1_010n, 5_000n)).toBe(1_010n);
+    expect(repayMax(1_010n, null)).toBe(1_010n);
   });
 
   it("move between accounts whatever is in the vault", () => {

@@ -49,6 +49,11 @@ export function repayable(
   return loan + interest + SURPLUS;
 }
 
+/** The most that a repayment can be of what may be owed: where no deposit is taken, no more than the program allows, and interest may stay owed. */
+export function repayMax(owed: bigint, allowed: bigint | null): bigint {
+  return allowed !== null && allowed < owed ? allowed : owed;
+}
+
 /** Refusals that a withdrawal has and a transfer does not: no token leaves the vault. */
 const ONLY_VAULT = new Set(["InsufficientVaultLiquidity", "OutflowLimitExceeded"]);
 
