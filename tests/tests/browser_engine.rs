@@ -153,7 +153,8 @@ fn the_limits_of_banks_are_the_programs() {
     });
     let bank = stage.venue.addresses.bank(&stage.venue.mints[ETH]);
     let borrowed = json!({"kind": "withdraw", "asset": ETH, "amount": "0n", "borrow": true});
-    let limits: [(fn(&mut Bank), Refusal); 3] = [
+    type Limit = fn(&mut Bank);
+    let limits: [(Limit, Refusal); 3] = [
         (|_| {}, Refusal::InsufficientVaultLiquidity),
         (
             |bank| bank.borrow_cap = 777_777_777,

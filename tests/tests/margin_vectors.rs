@@ -111,7 +111,7 @@ fn portfolio(view: &View, index: usize, random: &mut ChaCha8Rng) -> MarginAccoun
     let mut account = MarginAccount::zeroed();
     account.exchange = view.board.exchange;
     let mut what_if = WhatIf::new(view, &account);
-    let is_large = index % 10 == 0;
+    let is_large = index.is_multiple_of(10);
     let is_reckless = index % 10 == 5;
     let usd = 10f64.powf(random.random_range(2.0..6.5));
     for asset in 0..4u8 {
