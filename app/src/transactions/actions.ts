@@ -3,13 +3,19 @@ import {
   AccountRole,
   address,
   createNoopSigner,
+  getStructEncoder,
+  getU32Encoder,
+  getU64Encoder,
   type Address,
   type Instruction,
   type TransactionSigner,
 } from "@solana/kit";
 import {
+  fetchMaybeToken,
   findAssociatedTokenPda,
+  getCloseAccountInstruction as getCloseTokenAccountInstruction,
   getCreateAssociatedTokenIdempotentInstruction,
+  getSyncNativeInstruction,
 } from "@solana-program/token";
 import {
   findVaultPda,
@@ -28,6 +34,7 @@ import {
   getWithdrawInstruction,
   OrderType,
 } from "@/client";
+import { inTime } from "@/chain/in-time";
 import type { Resting } from "@/chain/layout";
 import { chainTerms, findMarket, QUOTE_ASSET } from "@/chain/layout";
 import type { ListedBank, Mirror } from "@/chain/mirror";
@@ -35,8 +42,36 @@ import type { Terms } from "@/engine/types";
 
 /** All of a deposit. */
 export const ALL = (1n << 64n) - 1n;
+const SYSTEM_PROGRAM = address("11111111111111111111111111111111");
 /** No delegate. */
-const NOBODY = address("11111111111111111111111111111111");
+const NOBODY = SYSTEM_PROGRAM;
+/** The mint of wrapped SOL: its tokens are made of lamports on the way in, and turned back on the way out. */
+export const NATIVE_MINT = address("So11111111111111111111111111111111111111112");
+/** Lamports that stay in a wallet whose SOL is deposited: for fees, and for the rent of accounts. */
+export const NATIVE_RESERVE = 20_000_000n;
+
+/** What a deposit of an asset can take from a wallet with so many tokens of it and so many lamports. */
+export function depositable(mint: Address, tokens: bigint, lamports: bigint): bigint {
+  if (mint !== NATIVE_MINT) return tokens;
+  return tokens + (lamports > NATIVE_RESERVE ? lamports - NATIVE_RESERVE : 0n);
+}
+
+/** The system program's transfer: a 4-byte index of 2, then lamports. */
+const lamportTransfer = getStructEncoder([
+  ["instruction", getU32Encoder()],
+  ["lamports", getU64Encoder()],
+]);
+
+function transferLamports(from: TransactionSigner, to: Address, lamports: bigint): Instruction {
+  return {
+    programAddress: SYSTEM_PROGRAM,
+    accounts: [
+      { address: from.address, role: AccountRole.WRITABLE_SIGNER },
+      { address: to, role: AccountRole.WRITABLE },
+    ],
+    data: lamportTransfer.encode({ instruction: 2, lamports }),
+  };
+}
 
 /** An order as the ticket has it. */
 export interface OrderRequest {
@@ -98,7 +133,9 @@ export class Actions {
     const { mint, address: bank } = this.bank(asset);
     let tokenProgram = this.programs.get(mint);
     if (!tokenProgram) {
-      const { value } = await this.mirror.rpc.getAccountInfo(mint, { encoding: "base64" }).send();
+      const { value } = await this.mirror.rpc
+        .getAccountInfo(mint, { encoding: "base64" })
+        .send(inTime());
       if (!value) throw new Error(`The mint ${mint} does not exist`);
       tokenProgram = value.owner;
       this.programs.set(mint, tokenProgram);
@@ -133,10 +170,36 @@ export class Actions {
     });
   }
 
+  private createTokenAccount(ata: Address, mint: Address, tokenProgram: Address): Instruction {
+    return getCreateAssociatedTokenIdempotentInstruction({
+      payer: this.signer,
+      ata,
+      owner: this.signer.address,
+      mint,
+      tokenProgram,
+    });
+  }
+
+  /** Turns lamports of the wallet into wrapped SOL, as far as its token account has less than the amount. */
+  private async wrap(account: Address, tokenProgram: Address, amount: bigint) {
+    const found = await fetchMaybeToken(this.mirror.rpc, account, {
+      commitment: "confirmed",
+      ...inTime(),
+    });
+    const missing = amount - (found.exists ? found.data.amount : 0n);
+    if (missing <= 0n) return [];
+    return [
+      this.createTokenAccount(account, NATIVE_MINT, tokenProgram),
+      transferLamports(this.signer, account, missing),
+      getSyncNativeInstruction({ account }, { programAddress: tokenProgram }),
+    ];
+  }
+
   /** Deposits; what is owed of the asset is repaid first. */
   async deposit(marginAccount: Address, asset: number, amount: bigint): Promise<Instruction[]> {
     const { mint, tokenProgram, bank, vault, wallet } = await this.token(asset);
     return [
+      ...(mint === NATIVE_MINT ? await this.wrap(wallet, tokenProgram, amount) : []),
       getDepositInstruction({
         exchange: this.exchange,
         board: this.board,
@@ -152,7 +215,7 @@ export class Actions {
     ];
   }
 
-  /** Withdraws to the wallet; {@link ALL} is the whole deposit. Borrows what is missing only when that is allowed. */
+  /** Withdraws to the wallet, SOL unwrapped; {@link ALL} is the whole deposit. Borrows what is missing only when that is allowed. */
   async withdraw(
     marginAccount: Address,
     asset: number,
@@ -161,13 +224,7 @@ export class Actions {
   ): Promise<Instruction[]> {
     const { mint, tokenProgram, bank, vault, wallet } = await this.token(asset);
     return [
-      getCreateAssociatedTokenIdempotentInstruction({
-        payer: this.signer,
-        ata: wallet,
-        owner: this.signer.address,
-        mint,
-        tokenProgram,
-      }),
+      this.createTokenAccount(wallet, mint, tokenProgram),
       getWithdrawInstruction({
         exchange: this.exchange,
         board: this.board,
@@ -181,6 +238,14 @@ export class Actions {
         amount,
         allowBorrow,
       }),
+      ...(mint === NATIVE_MINT
+        ? [
+            getCloseTokenAccountInstruction(
+              { account: wallet, destination: this.signer.address, owner: this.signer },
+              { programAddress: tokenProgram },
+            ),
+          ]
+        : []),
     ];
   }
 

@@ -10,9 +10,13 @@ import {
 } from "@solana/kit";
 import {
   BALLAST_PROGRAM_ADDRESS,
+  BallastInstruction,
   getAccrueInterestInstruction,
   getRefreshPricesInstruction,
+  getWithdrawInstructionDataDecoder,
+  identifyBallastInstruction,
 } from "@/client";
+import { inTime } from "@/chain/in-time";
 import type { Mirror } from "@/chain/mirror";
 import type { FeedFigures, Venue } from "@/engine/types";
 
@@ -47,6 +51,44 @@ export function publishTime(data: Uint8Array): bigint | null {
   return null;
 }
 
+/** Needs neither prices nor interest. */
+const NEEDS_NOTHING = new Set([
+  BallastInstruction.CancelOrder,
+  BallastInstruction.CancelAll,
+  BallastInstruction.CloseAccount,
+  BallastInstruction.SetDelegate,
+  BallastInstruction.OpenAccount,
+]);
+
+/** Accounts of instructions by what these need of them. */
+export interface Needs {
+  /** Their prices decide. */
+  priced: Set<Address>;
+  /** As far as they are banks: their interest is accrued first. */
+  accrued: Set<Address>;
+  /** Those of them from which a loan may be taken. */
+  lending: Set<Address>;
+}
+
+export function needsOf(instructions: readonly Instruction[]): Needs {
+  const needs: Needs = { priced: new Set(), accrued: new Set(), lending: new Set() };
+  for (const { programAddress, accounts = [], data } of instructions) {
+    if (programAddress !== BALLAST_PROGRAM_ADDRESS || !data) continue;
+    const kind = identifyBallastInstruction(data);
+    if (NEEDS_NOTHING.has(kind)) continue;
+    const lends =
+      kind === BallastInstruction.SettlePnl ||
+      (kind === BallastInstruction.Withdraw &&
+        getWithdrawInstructionDataDecoder().decode(data).allowBorrow);
+    for (const { address: key } of accounts) {
+      needs.accrued.add(key);
+      if (kind !== BallastInstruction.Deposit) needs.priced.add(key);
+      if (lends) needs.lending.add(key);
+    }
+  }
+  return needs;
+}
+
 /** The feeds that decide over these accounts. */
 function feedsOf(
   mirror: Mirror,
@@ -72,8 +114,9 @@ function feedsOf(
 }
 
 /**
- * Puts before `instructions` what they need: `accrue_interest` of every lent bank among their accounts, and one `refresh_prices` for the feeds that
- * decide over them, are old on the board and have newer prices. `feeds` gives the feeds of what a margin account holds.
+ * What goes before `instructions`: one `refresh_prices` for the feeds that decide over them, are old on the board and have newer prices, and
+ * `accrue_interest` of every bank among their accounts that has loans or may get one. What is paused is left out: most instructions go through without.
+ * `feeds` gives the feeds of what a margin account holds.
  */
 export async function prepare(
   mirror: Mirror,
@@ -81,17 +124,17 @@ export async function prepare(
   feeds: (account: Address) => readonly number[],
   instructions: readonly Instruction[],
 ): Promise<Instruction[]> {
-  const own = instructions.filter(
-    ({ programAddress }) => programAddress === BALLAST_PROGRAM_ADDRESS,
-  );
-  const keys = new Set(own.flatMap(({ accounts = [] }) => accounts.map((meta) => meta.address)));
+  const { priced, accrued, lending } = needsOf(instructions);
   const { exchange } = mirror.network;
   const board = mirror.boardAddress;
   if (!board) throw new Error("The exchange has not been read yet");
   const before: Instruction[] = [];
 
   const now = mirror.now();
-  const old = [...feedsOf(mirror, venue, feeds, keys)]
+  const wanted = venue.paused.includes("refreshPrices")
+    ? []
+    : feedsOf(mirror, venue, feeds, priced);
+  const old = [...wanted]
     .map((index) => venue.feeds[index])
     .filter((feed) => feed !== undefined)
     .filter((feed) => now - Number(feed.publishTime ?? 0) > Number(feed.ageMax) / REFRESH_PART);
@@ -103,7 +146,7 @@ export async function prepare(
     const found = await fetchEncodedAccounts(
       mirror.rpc,
       all.map(({ key }) => key),
-      { commitment: "confirmed" },
+      { commitment: "confirmed", ...inTime() },
     );
     const newest = new Map<FeedFigures, { key: Address; time: bigint }>();
     all.forEach(({ feed, key }, index) => {
@@ -130,8 +173,10 @@ export async function prepare(
   }
 
   for (const bank of mirror.banks.values()) {
-    const asset = venue.assets[bank.asset];
-    if (!asset?.interestRatesQ32.some((rate) => rate > 0n) || !keys.has(bank.address)) continue;
+    const bears = venue.assets[bank.asset]?.interestRatesQ32.some((rate) => rate > 0n);
+    const isLent = bank.borrowShares.words.some((word) => word > 0n) || lending.has(bank.address);
+    if (!bears || !isLent || !accrued.has(bank.address)) continue;
+    if (venue.paused.includes("accrueInterest")) continue;
     before.push(
       getAccrueInterestInstruction({
         exchange,
@@ -141,5 +186,5 @@ export async function prepare(
       }),
     );
   }
-  return [...before, ...instructions];
+  return before;
 }

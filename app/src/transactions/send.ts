@@ -10,10 +10,13 @@ import {
   getSignatureFromTransaction,
   getTransactionDecoder,
   getTransactionEncoder,
+  isSolanaError,
   pipe,
+  SOLANA_ERROR__JSON_RPC__SERVER_ERROR_TRANSACTION_SIGNATURE_VERIFICATION_FAILURE,
   setTransactionMessageFeePayer,
   setTransactionMessageLifetimeUsingBlockhash,
   type Address,
+  type Base64EncodedWireTransaction,
   type Blockhash,
   type Instruction,
   type Signature,
@@ -22,13 +25,17 @@ import {
   getSetComputeUnitLimitInstruction,
   getSetComputeUnitPriceInstruction,
 } from "@solana-program/compute-budget";
+import { inTime } from "@/chain/in-time";
 import type { Mirror } from "@/chain/mirror";
+import { follow, type Cluster } from "./confirm";
+import { shortWords, tradedOf, type Planned, type Traded } from "./fills";
 import { failureWords, type Words } from "./words";
 
 /** Where a transaction is. */
 export type Stage =
   | { stage: "checking" }
-  | { stage: "signing" }
+  /** `stop` gives up waiting for the wallet: whatever it signs later is not sent. */
+  | { stage: "signing"; stop: () => void }
   | { stage: "sent"; signature: Signature }
   | { stage: "confirmed"; signature: Signature }
   | { stage: "failed"; words: Words; signature?: Signature };
@@ -36,27 +43,50 @@ export type Stage =
 /** Signs the bytes of a transaction; rejects when its owner does not want to. */
 export type Sign = (transaction: Uint8Array) => Promise<Uint8Array>;
 
+/** Instructions, and what is put in front of them. */
+export interface Prepared {
+  before: readonly Instruction[];
+  instructions: readonly Instruction[];
+}
+
 export interface Submission {
   mirror: Mirror;
   payer: Address;
   sign: Sign;
-  /** Prepared already. */
-  instructions: readonly Instruction[];
+  prepared: Prepared;
+  /** What it is to trade at once, if anything. */
+  planned: Planned | null;
+  /** Puts it together again from what is known now, without these orders of makers. */
+  again: (passed: ReadonlySet<string>) => Promise<Prepared>;
   tell: (stage: Stage) => void;
 }
 
 const COMMITMENT = "confirmed" as const;
+/** Instructions of the compute budget, which come before all others. */
+const BUDGET_INSTRUCTIONS = 2;
 const UNITS_MAX = 1_400_000;
 /** On top of what the simulation used, which time and others' transactions change a little. */
 const UNITS_MARGIN = 1.15;
 const UNITS_EXTRA = 10_000;
-/** A fee per compute unit that recent transactions on the same accounts have paid, within bounds (millionths of a lamport). */
+/** Bounds of the fee per compute unit (millionths of a lamport); where others compete it is never nothing. */
 const UNIT_PRICE_MAX = 1_000_000n;
-const POLL_MS = 700;
-const TIMEOUT_MS = 15_000;
-const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
+const UNIT_PRICE_MIN = 10_000n;
+/** The part of recent transactions on the same accounts that have paid less, percent. */
+const FEE_PERCENTILE = 75;
+/** How often a transaction is put together again because it would trade less than planned. */
+const REBUILDS = 2;
 /** A packet's size: what is larger cannot be sent. */
 const SIZE_MAX = 1232;
+
+/** Words of a failure before anything was sent. */
+class Refusal extends Error {
+  readonly words: Words;
+
+  constructor(words: Words) {
+    super(words.what);
+    this.words = words;
+  }
+}
 
 /** Sends; returns whether it was confirmed. Every outcome is told, none is thrown. */
 export async function submit(submission: Submission): Promise<boolean> {
@@ -67,106 +97,61 @@ export async function submit(submission: Submission): Promise<boolean> {
     const { value: lifetime } = await mirror.rpc
       .getLatestBlockhash({ commitment: COMMITMENT })
       .send(inTime());
-    const draft = compile(payer, submission.instructions, lifetime, UNITS_MAX, 0n);
-    if (getTransactionEncoder().encode(draft).length > SIZE_MAX) {
-      tell({
-        stage: "failed",
-        words: {
-          what: "This is too much for one transaction.",
-          advice: "Trade fewer legs, or with fewer counterparties, at once.",
-        },
-      });
-      return false;
-    }
-    const [{ value: simulated }, fees] = await Promise.all([
+    const [{ instructions, used }, fees] = await Promise.all([
+      check(submission, lifetime),
       mirror.rpc
-        .simulateTransaction(getBase64EncodedWireTransaction(draft), {
-          encoding: "base64",
-          commitment: COMMITMENT,
-          sigVerify: false,
-        })
-        .send(inTime()),
-      mirror.rpc
-        .getRecentPrioritizationFees(writable(submission.instructions))
+        .getRecentPrioritizationFees(writable(submission.prepared.instructions))
         .send(inTime())
         .catch(() => []),
     ]);
-    if (simulated.err) {
-      const words = failureWords({ error: simulated.err, logs: simulated.logs ?? [] });
-      tell({ stage: "failed", words });
-      return false;
-    }
-    const used = Number(simulated.unitsConsumed ?? UNITS_MAX);
     const units = Math.min(UNITS_MAX, Math.ceil(used * UNITS_MARGIN) + UNITS_EXTRA);
-    const unitPrice = median(fees.map((fee) => fee.prioritizationFee));
-    const transaction = compile(payer, submission.instructions, lifetime, units, unitPrice);
+    const price = unitPrice(
+      fees.map((fee) => fee.prioritizationFee),
+      mirror.network.chain === "solana:localnet",
+    );
+    const transaction = compile(payer, instructions, lifetime, units, price);
 
-    tell({ stage: "signing" });
-    let signed: Uint8Array;
+    let signed: Uint8Array | null;
     try {
-      signed = await submission.sign(new Uint8Array(getTransactionEncoder().encode(transaction)));
+      const stopped = new Promise<null>((resolve) =>
+        tell({ stage: "signing", stop: () => resolve(null) }),
+      );
+      signed = await Promise.race([
+        submission.sign(new Uint8Array(getTransactionEncoder().encode(transaction))),
+        stopped,
+      ]);
     } catch (error) {
-      tell({ stage: "failed", words: rejection(error) });
-      return false;
+      throw new Refusal(rejection(error));
     }
+    if (!signed) throw new Refusal({ what: "You have stopped waiting. Nothing was sent." });
     const decoded = getTransactionDecoder().decode(signed);
     signature = getSignatureFromTransaction(decoded);
-    const wire = getBase64EncodedWireTransaction(decoded);
-    const send = () =>
-      mirror.rpc
-        .sendTransaction(wire, {
-          encoding: "base64",
-          skipPreflight: true,
-          preflightCommitment: COMMITMENT,
-          maxRetries: 0n,
-        })
-        .send(inTime());
-    await send();
     tell({ stage: "sent", signature });
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      const [status, height] = await Promise.all([
-        mirror.rpc.getSignatureStatuses([signature]).send(inTime()),
-        mirror.rpc.getBlockHeight({ commitment: COMMITMENT }).send(inTime()),
-      ]).catch(() => [null, null] as const);
-      const found = status?.value[0];
-      if (found?.err) {
-        const logs = await mirror.rpc
-          .getTransaction(signature, {
-            commitment: COMMITMENT,
-            encoding: "json",
-            maxSupportedTransactionVersion: 0,
-          })
-          .send(inTime())
-          .then((transaction) => transaction?.meta?.logMessages ?? [])
-          .catch(() => []);
-        tell({ stage: "failed", words: failureWords({ error: found.err, logs }), signature });
-        return false;
-      }
-      if (found && found.confirmationStatus !== "processed") {
-        tell({ stage: "confirmed", signature });
-        return true;
-      }
-      if (height !== null && height > lifetime.lastValidBlockHeight) {
-        tell({
-          stage: "failed",
-          signature,
-          words: {
-            what: "The cluster has not taken the transaction in time. Nothing has changed.",
-            advice: "Send it again.",
-          },
-        });
-        return false;
-      }
-      await send().catch(() => undefined);
+    const outcome = await follow(
+      clusterOf(mirror, signature, getBase64EncodedWireTransaction(decoded)),
+      lifetime.lastValidBlockHeight,
+    );
+    if (outcome.is === "confirmed") {
+      tell({ stage: "confirmed", signature });
+      return true;
     }
+    const words =
+      outcome.is === "failed"
+        ? failureWords({ error: outcome.error, logs: await logsOf(mirror, signature) })
+        : OUTCOME_WORDS[outcome.is];
+    tell({ stage: "failed", words, signature });
+    return false;
   } catch (error) {
+    if (error instanceof Refusal) {
+      tell({ stage: "failed", words: error.words });
+      return false;
+    }
     const reason = error instanceof Error ? error.message : String(error);
     tell({
       stage: "failed",
       words: signature
         ? {
-            what: `It was signed, and the connection failed (${reason}).`,
+            what: `It was signed, and then something failed (${reason}).`,
             advice: "Look at the history before you send it again: it may have gone through.",
           }
         : {
@@ -179,10 +164,136 @@ export async function submit(submission: Submission): Promise<boolean> {
   }
 }
 
+const OUTCOME_WORDS: Record<"lapsed" | "refused" | "unknown", Words> = {
+  lapsed: {
+    what: "The cluster has not taken the transaction in time. Nothing has changed.",
+    advice: "Send it again.",
+  },
+  refused: { what: "The cluster does not accept the wallet's signature. Nothing has changed." },
+  unknown: {
+    what: "It was sent, and it is unknown what has become of it.",
+    advice: "Look at the history before you send it again: it may have gone through.",
+  },
+};
+
+type Lifetime = { blockhash: Blockhash; lastValidBlockHeight: bigint };
+
+/**
+ * Simulates until it is certain what is signed: without what was put in front where that is what fails, and put together again while it would trade
+ * less than planned. Throws a {@link Refusal} when it cannot be sent.
+ */
+async function check(
+  { mirror, payer, prepared, planned, again }: Submission,
+  lifetime: Lifetime,
+): Promise<{ instructions: readonly Instruction[]; used: number }> {
+  let { before, instructions } = prepared;
+  const passed = new Set<string>();
+  for (let rebuilds = 0; ;) {
+    const all = [...before, ...instructions];
+    const draft = compile(payer, all, lifetime, UNITS_MAX, 0n);
+    if (getTransactionEncoder().encode(draft).length > SIZE_MAX) {
+      throw new Refusal({
+        what: "This is too much for one transaction.",
+        advice: "Trade fewer legs, or with fewer counterparties, at once.",
+      });
+    }
+    const { value: simulated } = await mirror.rpc
+      .simulateTransaction(getBase64EncodedWireTransaction(draft), {
+        encoding: "base64",
+        commitment: COMMITMENT,
+        sigVerify: false,
+      })
+      .send(inTime());
+    const logs = simulated.logs ?? [];
+    const failed = failedAt(simulated.err);
+    if (failed !== null && failed < before.length) {
+      before = before.filter((_, index) => index !== failed);
+      continue;
+    }
+    const traded = planned && tradedOf(planned, logs);
+    if (traded && isWorthAnother(traded, simulated.err) && rebuilds < REBUILDS) {
+      rebuilds += 1;
+      for (const key of traded.passed) passed.add(key);
+      ({ before, instructions } = await again(passed));
+      continue;
+    }
+    if (simulated.err) throw new Refusal(failureWords({ error: simulated.err, logs }));
+    // An order by itself may trade less, as everybody's may between here and the cluster.
+    if (planned && planned.legs.length > 1 && traded && traded.short.length > 0) {
+      throw new Refusal(shortWords(traded));
+    }
+    return { instructions: all, used: Number(simulated.unitsConsumed ?? UNITS_MAX) };
+  }
+}
+
+/** Whether a transaction could trade more when it is put together again: an error matters if makers were passed over before it. */
+function isWorthAnother({ short, passed, truncated }: Traded, error: unknown): boolean {
+  return error ? passed.length > 0 : short.length > 0 && !truncated;
+}
+
+/** Which instruction has failed, counted without those of the compute budget. */
+export function failedAt(error: unknown): number | null {
+  const at = (error as { InstructionError?: [number | bigint, unknown] } | null)
+    ?.InstructionError?.[0];
+  return at === undefined || Number(at) < BUDGET_INSTRUCTIONS
+    ? null
+    : Number(at) - BUDGET_INSTRUCTIONS;
+}
+
+function clusterOf(
+  mirror: Mirror,
+  signature: Signature,
+  wire: Base64EncodedWireTransaction,
+): Cluster {
+  return {
+    send: () =>
+      mirror.rpc
+        .sendTransaction(wire, {
+          encoding: "base64",
+          skipPreflight: true,
+          preflightCommitment: COMMITMENT,
+          maxRetries: 0n,
+        })
+        .send(inTime()),
+    find: async (everywhere) => {
+      const { context, value } = await mirror.rpc
+        .getSignatureStatuses([signature], { searchTransactionHistory: everywhere })
+        .send(inTime());
+      return { slot: context.slot, found: value[0] ?? null };
+    },
+    tip: async () => {
+      const { absoluteSlot, blockHeight } = await mirror.rpc
+        .getEpochInfo({ commitment: COMMITMENT })
+        .send(inTime());
+      return { slot: absoluteSlot, height: blockHeight };
+    },
+    isRefusal: (error) =>
+      isSolanaError(
+        error,
+        SOLANA_ERROR__JSON_RPC__SERVER_ERROR_TRANSACTION_SIGNATURE_VERIFICATION_FAILURE,
+      ),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    now: () => performance.now(),
+  };
+}
+
+/** The logs of a transaction that was executed; none when they cannot be read. */
+async function logsOf(mirror: Mirror, signature: Signature): Promise<readonly string[]> {
+  return mirror.rpc
+    .getTransaction(signature, {
+      commitment: COMMITMENT,
+      encoding: "json",
+      maxSupportedTransactionVersion: 0,
+    })
+    .send(inTime())
+    .then((transaction) => transaction?.meta?.logMessages ?? [])
+    .catch(() => []);
+}
+
 function compile(
   payer: Address,
   instructions: readonly Instruction[],
-  lifetime: { blockhash: Blockhash; lastValidBlockHeight: bigint },
+  lifetime: Lifetime,
   units: number,
   unitPrice: bigint,
 ) {
@@ -213,10 +324,13 @@ function writable(instructions: readonly Instruction[]): Address[] {
   ].slice(0, 128);
 }
 
-function median(values: readonly bigint[]): bigint {
-  const sorted = [...values].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0n;
-  return middle > UNIT_PRICE_MAX ? UNIT_PRICE_MAX : middle;
+/** What is offered per compute unit, by what others have paid; alone on a local cluster it may be nothing. */
+export function unitPrice(paid: readonly bigint[], isLocal: boolean): bigint {
+  const sorted = [...paid].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const usual = sorted[Math.floor((sorted.length * FEE_PERCENTILE) / 100)] ?? 0n;
+  const floor = isLocal ? 0n : UNIT_PRICE_MIN;
+  if (usual < floor) return floor;
+  return usual > UNIT_PRICE_MAX ? UNIT_PRICE_MAX : usual;
 }
 
 function rejection(error: unknown): Words {

@@ -8,9 +8,11 @@ import { explorerUrl, useNetwork, type Network } from "@/network";
 import { feedsOfAccount, useLive } from "@/state/live";
 import { useWallet } from "@/wallet/context";
 import { signTransaction } from "@/wallet/wallets";
+import { Button } from "@/ui/button";
 import { Actions } from "./actions";
+import type { Planned } from "./fills";
 import { prepare } from "./prepare";
-import { submit, type Stage } from "./send";
+import { submit, type Prepared, type Stage } from "./send";
 
 const TEXTS: Record<Stage["stage"], string> = {
   checking: "Checking…",
@@ -46,6 +48,11 @@ function StageToast({ title, stage, network }: { title: string; stage: Stage; ne
         ) : (
           <p className="text-soft">{TEXTS[stage.stage]}</p>
         )}
+        {stage.stage === "signing" && (
+          <Button size="sm" onClick={stage.stop}>
+            Stop waiting
+          </Button>
+        )}
         {signature && (
           <a
             href={explorerUrl(network, "tx", signature)}
@@ -61,12 +68,23 @@ function StageToast({ title, stage, network }: { title: string; stage: Stage; ne
   );
 }
 
-/** Something to send: the instructions, and the margin accounts that it changes. */
-export type Build = (actions: Actions) => Promise<Instruction[]> | Instruction[];
+/** Something to send. `passed` are orders of makers that the program would pass over, by their `orderKey`. */
+export type Build = (
+  actions: Actions,
+  passed: ReadonlySet<string>,
+) => Promise<Instruction[]> | Instruction[];
 
 interface Transact {
-  /** Sends and resolves to whether it was confirmed. `touches` are read again afterwards. */
-  send: (title: string, build: Build, touches: readonly Address[]) => Promise<boolean>;
+  /**
+   * Sends and resolves to whether it was confirmed. `touches` are read again afterwards. While it would trade less than `planned` it is built again, and a
+   * package is not sent then.
+   */
+  send: (
+    title: string,
+    build: Build,
+    touches: readonly Address[],
+    planned?: Planned | null,
+  ) => Promise<boolean>;
   /** Whether something is on its way. */
   isBusy: boolean;
   /** Why nothing can be sent now; nothing when it can. */
@@ -86,7 +104,7 @@ export function useTransact(): Transact {
       : `${connected.wallet.name} is on another network: switch it to ${network.name}.`;
 
   const send = useCallback<Transact["send"]>(
-    async (title, build, touches) => {
+    async (title, build, touches, planned = null) => {
       const id = crypto.randomUUID();
       const tell = (stage: Stage) =>
         toast.custom(() => <StageToast title={title} stage={stage} network={network} />, {
@@ -100,13 +118,17 @@ export function useTransact(): Transact {
       }
       setPending((count) => count + 1);
       try {
-        let instructions: Instruction[];
-        try {
-          tell({ stage: "checking" });
-          const built = await build(new Actions(mirror, connected.address));
+        const actions = new Actions(mirror, connected.address);
+        const put = async (passed: ReadonlySet<string>): Promise<Prepared> => {
+          const instructions = await build(actions, passed);
           const venue = risk.venue();
           const feeds = (account: Address) => feedsOfAccount(risk, venue, account);
-          instructions = await prepare(mirror, venue, feeds, built);
+          return { before: await prepare(mirror, venue, feeds, instructions), instructions };
+        };
+        let prepared: Prepared;
+        try {
+          tell({ stage: "checking" });
+          prepared = await put(new Set());
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
           tell({
@@ -121,14 +143,16 @@ export function useTransact(): Transact {
         const isConfirmed = await submit({
           mirror,
           payer: connected.address,
-          instructions,
+          prepared,
+          planned,
+          again: put,
           sign: (transaction) =>
             signTransaction(connected.wallet, connected.account, transaction, network.chain),
           tell,
         });
         if (isConfirmed) {
           await mirror.read(touches).catch(() => undefined);
-          await queries.invalidateQueries();
+          void queries.invalidateQueries();
         }
         return isConfirmed;
       } finally {

@@ -1,6 +1,7 @@
 import { address } from "@solana/kit";
 import { describe, expect, it } from "vitest";
-import type { Match } from "@/chain/book";
+import type { Level, Match } from "@/chain/book";
+import { MarketStatus, termsKey, type Resting } from "@/chain/layout";
 import type { Kind, Terms, Venue } from "@/engine/types";
 import {
   addLeg,
@@ -11,7 +12,9 @@ import {
   restingOf,
   sizeLeg,
   tradesOf,
+  usable,
   type Fill,
+  type Place,
 } from "./legs";
 import type { ListedMarket } from "@/chain/mirror";
 
@@ -102,6 +105,27 @@ describe("legs", () => {
     expect(fillPrice(filled({ lots: 3n, match }))).toBe(34n);
     expect(fillPrice(filled({ lots: 3n, side: 1, match }))).toBe(33n);
     expect(fillPrice(filled({ lots: 4n, match }))).toBe(50_000n);
+  });
+
+  it("trade within the band, and with who only reduces where the market asks for it", () => {
+    const at = (price: bigint, reduceOnly: number): Level => ({
+      price,
+      lots: 1n,
+      total: 0n,
+      orders: [{ account: MAKER, id: price, reduceOnly, fillable: 1n } as Resting],
+    });
+    const call = terms("call");
+    const books = new Map([
+      [termsKey(call), { bids: [], asks: [at(40n, 0), at(50n, 0), at(60n, 1)] }],
+    ]);
+    const prices = (status: number, figures: Place["figures"]) =>
+      usable(books, [{ terms: call, market: { status }, figures }])
+        .get(termsKey(call))
+        ?.asks.map(({ price }) => price);
+    const band = { bandLow: 45n, bandHigh: 70n };
+    expect(prices(MarketStatus.Active, band)).toEqual([50n, 60n]);
+    expect(prices(MarketStatus.ReduceOnly, band)).toEqual([60n]);
+    expect(prices(MarketStatus.Active, null)).toBeUndefined();
   });
 
   it("trade what the book has and rest what it has not", () => {

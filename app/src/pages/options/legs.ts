@@ -1,6 +1,6 @@
 /** The legs of a package: what is typed, what it means in lots, and what the book gives for it. Lots are whole, prices quote units per lot. */
 import type { Address } from "@solana/kit";
-import { match, MAKERS_MAX, type Book, type Match } from "@/chain/book";
+import { match, MAKERS_MAX, tradable, type Book, type Match } from "@/chain/book";
 import { isOption, MarketStatus, Side, termsKey } from "@/chain/layout";
 import type { ListedMarket } from "@/chain/mirror";
 import type { Change, Leg as EngineLeg, QuoteFigures, Terms, Venue } from "@/engine/types";
@@ -131,6 +131,30 @@ export function bookPrice(
   const found = book && match(book, side, lots, null, owner, makersOf(packageOf)).worst;
   if (found) return found;
   return market && figures ? onTick(figures.markQ32 >> 32n, market.tickSize, side) : null;
+}
+
+/** Where a leg trades, and within which band. */
+export interface Place {
+  terms: Terms;
+  market: Pick<ListedMarket, "status"> | undefined;
+  figures: Pick<QuoteFigures, "bandLow" | "bandHigh"> | null;
+}
+
+/** The books of some legs without what the program would pass over, or has (see {@link tradable}). A market without figures has none. */
+export function usable(
+  books: ReadonlyMap<string, Book>,
+  places: readonly Place[],
+  passed?: ReadonlySet<string>,
+): Map<string, Book> {
+  const found = new Map<string, Book>();
+  for (const { terms, market, figures } of places) {
+    const key = termsKey(terms);
+    const book = books.get(key);
+    if (!book || !market || !figures) continue;
+    const reducesOnly = market.status === MarketStatus.ReduceOnly;
+    found.set(key, tradable(book, { ...figures, reducesOnly }, passed));
+  }
+  return found;
 }
 
 /** What the books give for legs of one owner, as a package of so many legs. */

@@ -1,5 +1,6 @@
 /** The ticket of a package: legs, size, what it would do, and sending it as one transaction. */
 import { useId, useState, type ReactNode } from "react";
+import { booksOf } from "@/chain/book";
 import { MarketStatus, Side, termsKey } from "@/chain/layout";
 import type { ListedMarket } from "@/chain/mirror";
 import type { Assessment, Terms, Venue } from "@/engine/types";
@@ -14,6 +15,7 @@ import {
 } from "@/format/names";
 import { useAccounts } from "@/state/accounts";
 import { useLiquidationMarks } from "@/state/liquidation";
+import { useLive } from "@/state/live";
 import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -21,7 +23,7 @@ import { Empty, Notice } from "@/ui/feedback";
 import { AmountField, amountFrom, amountOf, Choice, SelectField } from "@/ui/field";
 import { Projection } from "../portfolio/projection";
 import { LegRow } from "./leg-row";
-import { addLeg, inOrder, legOf, type Leg } from "./legs";
+import { addLeg, fill, inOrder, legOf, usable, type Leg } from "./legs";
 import { PackageFigures } from "./package-figures";
 import { PayoffChart } from "./payoff-chart";
 import { PRESETS, type Listing, type Preset } from "./presets";
@@ -46,6 +48,7 @@ function usualSize(unitMark: bigint): string {
 /** With `children`, the chain, beside it and the payoff below that. */
 export function Ticket({ venue, underlying, expiry, listed, legs, onLegs, children }: Props) {
   const { selected, role, owner } = useAccounts();
+  const { mirror } = useLive();
   const { send, isBusy, obstacle } = useTransact();
   const reasonId = useId();
   const markQ32 = venue.underlyings[underlying]?.markQ32 ?? null;
@@ -118,24 +121,45 @@ export function Ticket({ venue, underlying, expiry, listed, legs, onLegs, childr
       fills.length === 1 && first
         ? `${first.side === Side.Bid ? "Buy" : "Sell"} ${formatLots(venue, underlying, first.lots)} ${marketName(venue, first.terms)}`
         : `Trade a package of ${fills.length} legs`;
+    const makers = [...new Set(fills.flatMap(({ match }) => match.makers.map((at) => at.account)))];
+    const keys = fills.map(({ terms }) => termsKey(terms));
+    const places = state.legs.map(({ leg: { terms }, market, figures }) => ({
+      terms,
+      market,
+      figures,
+    }));
+    const marketOf = (terms: Terms) =>
+      listed.find((found) => termsKey(found.terms) === termsKey(terms));
     const isDone = await send(
       title,
-      (actions) =>
-        Promise.all(
-          inOrder(fills).map(({ terms, side, limit, lots: wanted, match }) => {
-            const market = listed.find((found) => termsKey(found.terms) === termsKey(terms));
+      async (actions, passed) => {
+        // Makers replace their orders all the time: those that stand now are the ones to trade with.
+        await mirror.read(makers);
+        const books = usable(booksOf(mirror.orders.values(), keys, mirror.now()), places, passed);
+        return Promise.all(
+          inOrder(fill(fills, books, owner)).map(({ terms, side, limit, lots: wanted, match }) => {
             return actions.order(selected, {
               terms,
               side,
               price: limit,
               lots: wanted,
-              reduceOnly: market?.status === MarketStatus.ReduceOnly,
+              reduceOnly: marketOf(terms)?.status === MarketStatus.ReduceOnly,
               type: mode === "rest" ? "limit" : "immediateOrCancel",
               makers: match.makers,
             });
           }),
-        ),
-      [selected, ...new Set(fills.flatMap(({ match }) => match.makers.map((at) => at.account)))],
+        );
+      },
+      [selected, ...makers],
+      {
+        taker: selected,
+        legs: fills.flatMap(({ terms, lots: wanted, match }) => {
+          const market = marketOf(terms)?.address;
+          const traded = mode === "now" ? wanted : match.lots;
+          const write = (some: bigint) => formatLots(venue, underlying, some);
+          return market ? [{ market, name: marketName(venue, terms), lots: traded, write }] : [];
+        }),
+      },
     );
     if (isDone) onLegs([]);
   };
@@ -304,7 +328,7 @@ export function Ticket({ venue, underlying, expiry, listed, legs, onLegs, childr
               <p id={reasonId} className="text-xs text-soft">
                 {reason ??
                   (mode === "now" && legs.length > 1
-                    ? "One transaction, bought legs first: all legs or none. If an order of the book shrinks before it arrives, that leg trades less."
+                    ? "One transaction, bought legs first, sent only if all of it would trade. Where the book has shrunk before it arrives a leg trades less and what is missing lapses; if a leg finds nothing, none trades."
                     : "")}
               </p>
             </div>

@@ -18,6 +18,7 @@ import {
   restingOf,
   sizeLeg,
   tradesOf,
+  usable,
   type Fill,
   type Leg,
   type SizedLeg,
@@ -76,27 +77,31 @@ export function usePackage(
   const { mirror } = useLive();
   const keys = typed.map(({ terms }) => termsKey(terms)).join(" ");
   const quotes = useRisk((risk) => risk.quotes(typed.map(({ terms }) => terms)), [keys]);
-  const books = useBooks(keys);
-  const checked = useMemo(
-    () =>
-      typed.map<Checked>((asTyped, index) => {
-        const { terms, side, ratio, followsBook } = asTyped;
-        const key = termsKey(terms);
-        const market = mirror.markets.get(key);
-        const figures = quotes[index]?.figures ?? null;
-        const size = ratio * (lots ?? 1n);
-        const price = bookPrice(books.get(key), side, size, owner, typed.length, market, figures);
-        const leg = followsBook ? { ...asTyped, limit: limitOf(venue, terms, price) } : asTyped;
-        const found = sizeLeg(venue, leg, market, figures, lots ?? 1n);
-        const common = { leg, market, figures };
-        if (typeof found === "string") {
-          return { ...common, sized: null, fill: null, problem: found };
-        }
-        const [filled = null] = fill([found], books, owner, typed.length);
-        return { ...common, sized: found, fill: filled, problem: null };
-      }),
-    [typed, quotes, books, owner, venue, lots, mirror],
-  );
+  const whole = useBooks(keys);
+  const checked = useMemo(() => {
+    const places = typed.map(({ terms }, index) => ({
+      terms,
+      market: mirror.markets.get(termsKey(terms)),
+      figures: quotes[index]?.figures ?? null,
+    }));
+    const books = usable(whole, places);
+    return typed.map<Checked>((asTyped, index) => {
+      const { terms, side, ratio, followsBook } = asTyped;
+      const key = termsKey(terms);
+      const market = mirror.markets.get(key);
+      const figures = quotes[index]?.figures ?? null;
+      const size = ratio * (lots ?? 1n);
+      const price = bookPrice(books.get(key), side, size, owner, typed.length, market, figures);
+      const leg = followsBook ? { ...asTyped, limit: limitOf(venue, terms, price) } : asTyped;
+      const found = sizeLeg(venue, leg, market, figures, lots ?? 1n);
+      const common = { leg, market, figures };
+      if (typeof found === "string") {
+        return { ...common, sized: null, fill: null, problem: found };
+      }
+      const [filled = null] = fill([found], books, owner, typed.length);
+      return { ...common, sized: found, fill: filled, problem: null };
+    });
+  }, [typed, quotes, whole, owner, venue, lots, mirror]);
   const fills = useMemo(() => {
     const complete = checked.flatMap((leg) => leg.fill ?? []);
     return lots !== null && lots > 0n && complete.length > 0 && complete.length === checked.length
@@ -155,7 +160,7 @@ export function useMost(
 ): Most | null {
   const { risk, mirror } = useLive();
   const keys = legs.map(({ leg }) => termsKey(leg.terms)).join(" ");
-  const books = useBooks(keys);
+  const whole = useBooks(keys);
   // What neither size nor prices change.
   const place = toJson([
     account,
@@ -169,6 +174,10 @@ export function useMost(
   useRepeated(
     () => {
       if (!isComplete || !account || !mirror.accounts.has(account)) return;
+      const books = usable(
+        whole,
+        legs.map(({ leg: { terms }, market, figures }) => ({ terms, market, figures })),
+      );
       const fillsOf = (lots: bigint) =>
         fill(
           ratios.map((leg) => ({ ...leg, lots: leg.lots * lots })),

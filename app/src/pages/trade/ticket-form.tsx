@@ -148,14 +148,25 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
     const touches = [selected, ...plan.request.makers.map(({ account }) => account)];
     const isConfirmed = await send(
       title,
-      async (actions) => {
+      async (actions, passed) => {
         // Makers replace their orders all the time: those that stand now are the ones to trade with.
         await mirror.read([...new Set(plan.request.makers.map(({ account }) => account))]);
         const newest = bookOf(mirror.orders.values(), market.terms, mirror.now());
-        const makers = makersNow(plan, rules, newest, trader);
+        const makers = makersNow(plan, rules, newest, trader, passed);
         return [await actions.order(selected, { ...plan.request, makers })];
       },
       touches,
+      {
+        taker: selected,
+        legs: [
+          {
+            market: market.address,
+            name,
+            lots: plan.match.lots,
+            write: (some) => formatLots(venue, underlying, some),
+          },
+        ],
+      },
     );
     if (isConfirmed) ticket.change({ size: { text: "", value: null, error: null } });
   };

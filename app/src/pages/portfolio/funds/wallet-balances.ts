@@ -4,6 +4,7 @@ import { findAssociatedTokenPda, TOKEN_PROGRAM_ADDRESS } from "@solana-program/t
 import { useQuery } from "@tanstack/react-query";
 import type { Mirror } from "@/chain/mirror";
 import { useLive, useVersion } from "@/state/live";
+import { depositable } from "@/transactions/actions";
 import { useWallet } from "@/wallet/context";
 
 const TOKEN_2022_PROGRAM_ADDRESS = address("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
@@ -16,7 +17,7 @@ const AMOUNT_OFFSET = 64;
 export interface WalletBalances {
   /** Lamports, for fees. */
   lamports: bigint;
-  /** Native units by asset, in the wallet's usual token accounts; 0 where it has none. */
+  /** Native units by asset that can be deposited: those in the wallet's usual token accounts, and SOL as such but for a reserve. */
   tokens: ReadonlyMap<number, bigint>;
 }
 
@@ -40,7 +41,11 @@ async function read(mirror: Mirror, wallet: Address): Promise<WalletBalances> {
     const before = tokens.get(asset) ?? 0n;
     tokens.set(asset, before + (account?.exists ? amountOf(new Uint8Array(account.data)) : 0n));
   });
-  return { lamports: own?.exists ? own.lamports : 0n, tokens };
+  const lamports = own?.exists ? own.lamports : 0n;
+  for (const { asset, mint } of mirror.banks.values()) {
+    tokens.set(asset, depositable(mint, tokens.get(asset) ?? 0n, lamports));
+  }
+  return { lamports, tokens };
 }
 
 function amountOf(data: Uint8Array): bigint {

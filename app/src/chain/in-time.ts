@@ -1,0 +1,5 @@
+/** An RPC that has not answered by then does not answer. */
+const TIMEOUT_MS = 15_000;
+
+/** Options of a request that gives up in time. */
+export const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
