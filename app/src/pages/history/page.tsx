@@ -16,7 +16,7 @@ import { SelectField } from "@/ui/field";
 import { DataTable, type Column } from "@/ui/table";
 import { KINDS, type Kind, type Quantity } from "./describe";
 import { download, fileName, toCsv, toJson, type Row } from "./export";
-import { contextOf, passes, rowsOf, useMarketTerms, type Filter } from "./rows";
+import { contextOf, passes, rowsOf, useOwnEntries, type Filter } from "./rows";
 
 export function HistoryPage() {
   const { selected } = useAccounts();
@@ -44,10 +44,10 @@ function AccountHistory({ account }: { account: Address }) {
   const history = useHistory(account);
   const { entries, hasNextPage, isFetchingNextPage, fetchNextPage } = history;
   const [filter, setFilter] = useState<Filter>("own");
-  const markets = useMarketTerms(entries);
+  const { own, markets } = useOwnEntries(entries, account);
   const rows = useMemo(
-    () => rowsOf(entries, contextOf(venue, account, markets, entries)),
-    [entries, venue, account, markets],
+    () => rowsOf(own, contextOf(venue, account, markets, own)),
+    [own, venue, account, markets],
   );
   const shown = useMemo(
     () => rows.filter((row) => passes(row, filter, account)),

@@ -5,7 +5,7 @@ import type { BallastEvent, OrderPlaced } from "@/client";
 import type { HistoryEntry } from "@/chain/history";
 import { findMarket, termsKey, termsOf, type ChainTerms } from "@/chain/layout";
 import type { Terms, Venue } from "@/engine/types";
-import { useLive, useMarkets } from "@/state/live";
+import { useLive, useMarkets, useVersion } from "@/state/live";
 import { describe, orderKey, type Context, type Kind } from "./describe";
 import type { Row } from "./export";
 
@@ -19,7 +19,7 @@ function termsIn(event: BallastEvent): ChainTerms[] {
 }
 
 /** Markets by address: those that are listed, and closed ones that the events themselves tell about. */
-export function useMarketTerms(entries: readonly HistoryEntry[]): ReadonlyMap<Address, Terms> {
+function useMarketTerms(entries: readonly HistoryEntry[]): ReadonlyMap<Address, Terms> {
   const { mirror } = useLive();
   const markets = useMarkets();
   const [closed, setClosed] = useState<ReadonlyMap<Address, Terms>>(new Map());
@@ -43,6 +43,76 @@ export function useMarketTerms(entries: readonly HistoryEntry[]): ReadonlyMap<Ad
     () => new Map([...closed, ...markets.map(({ address, terms }) => [address, terms] as const)]),
     [closed, markets],
   );
+}
+
+/** What is known to belong to one exchange. */
+export interface Belonging {
+  exchange: Address;
+  /** Markets by address. */
+  markets: { has(market: Address): boolean };
+  /** Margin accounts by address. */
+  accounts: { has(account: Address): boolean };
+}
+
+/** Where events name margin accounts; other addresses in them are of wallets. */
+const ACCOUNT_FIELDS: ReadonlySet<string> = new Set([
+  "marginAccount",
+  "liquidator",
+  "counterparty",
+  "from",
+  "to",
+  "maker",
+  "taker",
+]);
+
+/**
+ * The transactions with the events of one exchange only: anybody may name its board or its insurance fund in a transaction with an exchange of his
+ * own. An event that does not tell its exchange belongs to it when it names one of its markets or margin accounts, of which the program mixes none;
+ * accounts that have been closed are known by their own events.
+ */
+export function ofExchange(
+  entries: readonly HistoryEntry[],
+  { exchange, markets, accounts }: Belonging,
+): HistoryEntry[] {
+  const closed = new Set(
+    entries.flatMap(({ events }) =>
+      events.flatMap(({ name, data }) =>
+        (name === "accountOpened" || name === "accountClosed") && data.exchange === exchange
+          ? [data.marginAccount]
+          : [],
+      ),
+    ),
+  );
+  const belongs = (event: BallastEvent) => {
+    if ("exchange" in event.data) return event.data.exchange === exchange;
+    if ("market" in event.data && markets.has(event.data.market)) return true;
+    return Object.entries(event.data).some(
+      ([field, key]: [string, Address]) =>
+        ACCOUNT_FIELDS.has(field) && (accounts.has(key) || closed.has(key)),
+    );
+  };
+  return entries.map((entry) =>
+    entry.events.every(belongs) ? entry : { ...entry, events: entry.events.filter(belongs) },
+  );
+}
+
+/** The transactions with the events of the network's exchange only, and the markets by address that those tell about. */
+export function useOwnEntries(entries: readonly HistoryEntry[], account: Address | null) {
+  const { mirror } = useLive();
+  const markets = useMarketTerms(entries);
+  useVersion("accounts");
+  const { size } = mirror.accounts;
+  const own = useMemo(
+    () =>
+      ofExchange(entries, {
+        exchange: mirror.network.exchange,
+        markets,
+        accounts: { has: (key) => key === account || mirror.accounts.has(key) },
+      }),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- accounts come and go, what is in them does not matter
+    [entries, mirror, markets, account, size],
+  );
+  return { own, markets };
 }
 
 function ordersIn(entries: readonly HistoryEntry[]): ReadonlyMap<string, OrderPlaced> {

@@ -6,7 +6,7 @@ import { useMemo } from "react";
 import type { Venue } from "@/engine/types";
 import { short, span, time, usd } from "@/format/format";
 import { explorerUrl, useNetwork } from "@/network";
-import { contextOf, rowsOf, useMarketTerms } from "@/pages/history/rows";
+import { contextOf, rowsOf, useOwnEntries } from "@/pages/history/rows";
 import { useHistory } from "@/state/history";
 import { useLive, useRisk, useVersion } from "@/state/live";
 import { Button } from "@/ui/button";
@@ -106,13 +106,13 @@ export function LiquidationsCard({ venue }: { venue: Venue }) {
   const network = useNetwork();
   const history = useHistory(address(venue.insuranceFund), 50);
   const { entries, hasNextPage, isFetchingNextPage, fetchNextPage } = history;
-  const markets = useMarketTerms(entries);
+  const { own, markets } = useOwnEntries(entries, null);
   const rows = useMemo(
     () =>
-      rowsOf(entries, contextOf(venue, null, markets, entries)).flatMap(({ key, entry, told }) =>
+      rowsOf(own, contextOf(venue, null, markets, own)).flatMap(({ key, entry, told }) =>
         told?.kind === "liquidations" ? [{ key, entry, told }] : [],
       ),
-    [entries, venue, markets],
+    [own, venue, markets],
   );
   return (
     <Card title="Recent liquidations">

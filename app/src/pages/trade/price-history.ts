@@ -1,5 +1,6 @@
 /** The board's price of an underlying over time: from the events of the last transactions, and live. For drawing only. */
 import { useEffect, useMemo, useState } from "react";
+import type { Address } from "@solana/kit";
 import type { HistoryEntry } from "@/chain/history";
 import type { FeedFigures } from "@/engine/types";
 import { useHistory } from "@/state/history";
@@ -21,18 +22,19 @@ const POINTS_MAX = 5_000;
 /** Prices in events are fixed-point numbers with so many binary digits. */
 const EVENT_FRACTION_BITS = 48n;
 
-/** The prices of a feed that transactions have brought. */
+/** The prices of a feed of one exchange that transactions have brought; anybody may name its board in a transaction with another exchange. */
 export function pricesOf(
   entries: readonly HistoryEntry[],
+  exchange: Address,
   { index, decimals }: Pick<FeedFigures, "index" | "decimals">,
 ): PricePoint[] {
   const points: PricePoint[] = [];
   for (const { events } of entries) {
-    for (const event of events) {
-      if (event.name !== "priceUpdated" || event.data.feed !== index) continue;
-      const quoteUnits = (event.data.priceBits * 10n ** BigInt(decimals)) >> EVENT_FRACTION_BITS;
+    for (const { name, data } of events) {
+      if (name !== "priceUpdated" || data.exchange !== exchange || data.feed !== index) continue;
+      const quoteUnits = (data.priceBits * 10n ** BigInt(decimals)) >> EVENT_FRACTION_BITS;
       points.push({
-        time: Number(event.data.publishTime),
+        time: Number(data.publishTime),
         value: toNumber(quoteUnits, QUOTE_DECIMALS),
       });
     }
@@ -51,7 +53,11 @@ export function usePrices(feed: FeedFigures) {
   const { mirror } = useLive();
   const { entries, ...query } = useHistory(mirror.boardAddress, TRANSACTIONS);
   const { index, decimals, publishTime, priceQ32 } = feed;
-  const past = useMemo(() => pricesOf(entries, { index, decimals }), [entries, index, decimals]);
+  const { exchange } = mirror.network;
+  const past = useMemo(
+    () => pricesOf(entries, exchange, { index, decimals }),
+    [entries, exchange, index, decimals],
+  );
 
   const [live, setLive] = useState<{ index: number; points: PricePoint[] }>({ index, points: [] });
   useEffect(() => {
