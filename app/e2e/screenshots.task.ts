@@ -60,6 +60,8 @@ it("takes the pictures", async () => {
   await page.getByRole("button", { name: /Protective put/i }).click();
   await page.waitForTimeout(1_500);
   await shoot("options");
+  await page.getByRole("button", { name: "Trade all 2 legs" }).click();
+  await confirmed(page, /legs/);
   await goTo("Trade");
   await page.getByRole("textbox", { name: "Size" }).fill("10");
   await page.waitForTimeout(1_500);
