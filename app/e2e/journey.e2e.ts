@@ -3,7 +3,7 @@
  * real browser, a real validator, the real keeper and the market maker of the localnet.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -22,10 +22,12 @@ let wallet: TestWallet;
 let page: Page;
 let found: string[];
 
+const folder = mkdtempSync(join(tmpdir(), "ballast-config-"));
+
 /** The configuration of the localnet with younger prices. */
 function impatient(): string {
   const usual = readFileSync(new URL("../../migrations/localnet.toml", import.meta.url), "utf8");
-  const file = join(mkdtempSync(join(tmpdir(), "ballast-config-")), "localnet.toml");
+  const file = join(folder, "localnet.toml");
   writeFileSync(file, usual.replaceAll("max_age_s = 120", `max_age_s = ${STALE_S}`));
   return file;
 }
@@ -69,6 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await localnet?.stop();
+  rmSync(folder, { recursive: true });
 });
 
 // A journey's later steps say nothing once an earlier one has failed.
