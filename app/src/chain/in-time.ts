@@ -2,4 +2,6 @@
 const TIMEOUT_MS = 15_000;
 
 /** Options of a request that gives up in time. */
-export const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
+export const inTime = (milliseconds = TIMEOUT_MS) => ({
+  abortSignal: AbortSignal.timeout(milliseconds),
+});

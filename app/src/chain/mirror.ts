@@ -14,6 +14,7 @@ import {
 import { SYSVAR_CLOCK_ADDRESS, getSysvarClockDecoder } from "@solana/sysvars";
 import { BALLAST_PROGRAM_ADDRESS, getExchangeDecoder, type Bank } from "@/client";
 import type { Network } from "@/network";
+import { inTime } from "./in-time";
 import { filtersOf, readAccount, termsKey, type Listed, type Orders } from "./layout";
 
 /** What may change. */
@@ -57,7 +58,6 @@ const SOCKET_RETRY_MS = 3_000;
 const SILENCE_MS = 10_000;
 /** An RPC that has not answered by then does not answer. */
 const TIMEOUT_MS = 8_000;
-const inTime = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
 
 /** From base64; boards come with every update of a price. */
 function bytes([text]: readonly [string, string]): Uint8Array {
@@ -156,7 +156,7 @@ export class Mirror {
       const part = keys.slice(from, from + 100);
       const { context, value } = await this.rpc
         .getMultipleAccounts(part, { encoding: "base64", commitment: COMMITMENT })
-        .send(inTime());
+        .send(inTime(TIMEOUT_MS));
       part.forEach((key, index) => {
         const found = value[index];
         this.take(key, context.slot, found ? bytes(found.data) : null);
@@ -167,7 +167,7 @@ export class Mirror {
   private async readExchange() {
     const { context, value } = await this.rpc
       .getAccountInfo(this.network.exchange, { encoding: "base64", commitment: COMMITMENT })
-      .send(inTime());
+      .send(inTime(TIMEOUT_MS));
     if (!value || value.owner !== BALLAST_PROGRAM_ADDRESS) {
       throw new AbsentError(
         value
@@ -187,7 +187,7 @@ export class Mirror {
         filters: filtersOf(this.network.exchange),
         withContext: true,
       })
-      .send(inTime());
+      .send(inTime(TIMEOUT_MS));
     for (const { pubkey, account } of value) this.take(pubkey, context.slot, bytes(account.data));
     const seen = new Set(value.map(({ pubkey }) => pubkey));
     for (const key of [...this.accounts.keys(), ...this.marketKeys.keys()]) {

@@ -1,8 +1,9 @@
 /** Which option series anybody may list: see docs/limits.md. */
 import type { VenueUnderlying } from "@/engine/types";
+import { mulDiv } from "@/format/decimal";
+import { EXPIRY_OF_DAY_S } from "@/format/names";
 
 const DAY_S = 86_400;
-const EXPIRY_OF_DAY_S = 8 * 3_600;
 /** A series is listed so long before its expiry, seconds. */
 const LEAD_S = 3_600;
 /** Every day within a week, every Friday within five weeks, the last Friday of a month within 400 days. */
@@ -30,13 +31,27 @@ export function expiryGrid(now: number): number[] {
 
 type Strikes = Pick<VenueUnderlying, "markQ32" | "strikeStep" | "strikeSpanQ32">;
 
+/** The lowest and the highest strike on the grid, quote units per lot; nothing without a price or a step. */
+export function strikeBounds({
+  markQ32,
+  strikeStep,
+  strikeSpanQ32,
+}: Strikes): [bigint, bigint] | null {
+  if (markQ32 === null || strikeStep === 0n || strikeSpanQ32 === 0n) return null;
+  // With a mark of whole lots: what the program compares, rounded inwards.
+  const lowest = -mulDiv(-markQ32, 1n, strikeSpanQ32);
+  const highest = mulDiv(markQ32, strikeSpanQ32, 1n << 64n);
+  const first = -mulDiv(-lowest, 1n, strikeStep) * strikeStep;
+  const last = (highest / strikeStep) * strikeStep;
+  const from = first === 0n ? strikeStep : first;
+  return from <= last ? [from, last] : null;
+}
+
 /** Whether a series of this strike, quote units per lot, may be listed at the present mark. */
 export function isOnStrikeGrid(underlying: Strikes, strike: bigint): boolean {
-  const { markQ32, strikeStep, strikeSpanQ32 } = underlying;
-  if (markQ32 === null || strikeStep === 0n || strike <= 0n || strike % strikeStep !== 0n) {
-    return false;
-  }
-  return strike << 64n <= markQ32 * strikeSpanQ32 && markQ32 <= strike * strikeSpanQ32;
+  const bounds = strikeBounds(underlying);
+  if (!bounds || strike % underlying.strikeStep !== 0n) return false;
+  return bounds[0] <= strike && strike <= bounds[1];
 }
 
 /** The strike of the grid next to the mark, quote units per lot; nothing where no series are listed. */

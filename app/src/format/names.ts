@@ -18,7 +18,7 @@ export function underlyingName(venue: Venue, index: number): string {
 }
 
 /** The usual time of day of an expiry, UTC. */
-const EXPIRY_OF_DAY_S = 8 * 3600;
+export const EXPIRY_OF_DAY_S = 8 * 3600;
 
 /** `20261225`, with the minute when it is not the usual time of day. */
 export function expiryName(unix: number): string {

@@ -1,4 +1,5 @@
 /** Lists a strike and an expiry that nobody has listed yet. */
+import { expiryGrid, strikeBounds } from "@/chain/series";
 import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { getMarketDecoder } from "@/client";
@@ -14,7 +15,6 @@ import { useTransact } from "@/transactions/transact";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { AmountField, Choice, NO_AMOUNT, SelectField } from "@/ui/field";
-import { listableExpiries, strikeBounds } from "./series";
 
 const KINDS = [
   { value: "both", text: "Call and put" },
@@ -66,7 +66,7 @@ function Form({ venue, underlying, listed, onDone }: Props & { onDone: () => voi
   const now = useNow(CLOCK_MS);
   const rent = useRent();
   const reasonId = useId();
-  const expiries = listableExpiries(now);
+  const expiries = expiryGrid(now);
   const [expiry, setExpiry] = useState(expiries[0] ?? 0);
   const [kind, setKind] = useState<(typeof KINDS)[number]["value"]>("both");
   const [strike, setStrike] = useState(NO_AMOUNT);
