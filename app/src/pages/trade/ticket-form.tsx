@@ -2,6 +2,7 @@
 import { useMemo } from "react";
 import { bookOf, type Book } from "@/chain/book";
 import { Side } from "@/chain/layout";
+import { toJson } from "@/engine/engine";
 import type { WhatIfAnswer } from "@/engine/types";
 import { QUOTE_DECIMALS } from "@/format/format";
 import { formatLots, lotsToSize, sizeDecimals, underlyingName, unitPrice } from "@/format/names";
@@ -86,9 +87,7 @@ function Form({ view, book, ticket, rules }: Props & { rules: Rules }) {
   const lots = enteredLots(view, ticket);
   const plan = lots === null ? null : planOrder(draft, rules, book, trader);
   const changes = plan ? changesOf(plan) : [];
-  const scene = JSON.stringify(changes, (_, value: unknown) =>
-    typeof value === "bigint" ? value.toString() : value,
-  );
+  const scene = toJson(changes);
   const projected = useRisk<WhatIfAnswer | { failure: Words } | null>(
     (risk) => {
       if (!selected || changes.length === 0) return null;
