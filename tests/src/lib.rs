@@ -1,5 +1,6 @@
 //! What integration tests share: a stage with an exchange and traders, and refusals that must change nothing.
 
+pub mod catalogue;
 pub mod probe;
 
 use anchor_lang::prelude::Pubkey;
