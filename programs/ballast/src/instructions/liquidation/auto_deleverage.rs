@@ -18,11 +18,16 @@ pub struct AutoDeleverage<'info> {
     #[account(
         mut,
         has_one = exchange @ BallastError::WrongExchange,
-        constraint = margin_account.key() != counterparty.key() @ BallastError::SameAccount
+        constraint = margin_account.key() != counterparty.key() @ BallastError::SameAccount,
+        constraint = margin_account.key() != insurance_fund.key() @ BallastError::SameAccount
     )]
     pub margin_account: AccountLoader<'info, MarginAccount>,
     /// Holds an opposite position in profit.
-    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    #[account(
+        mut,
+        has_one = exchange @ BallastError::WrongExchange,
+        constraint = counterparty.key() != insurance_fund.key() @ BallastError::SameAccount
+    )]
     pub counterparty: AccountLoader<'info, MarginAccount>,
     #[account(
         constraint = insurance_fund.key() == exchange.load()?.insurance_fund @ BallastError::NotInsuranceFund
