@@ -1,6 +1,6 @@
 //! Calls of the authorities.
 
-use super::{Call, Entry, Person, Scene};
+use super::{Call, Entry, LAMPORTS, Person, Scene};
 use crate::{SOL, Stage};
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::args::{AssetParameters, CorrelationArgs, FeedChoice, MarketArgs, Role};
@@ -66,7 +66,12 @@ fn init_exchange(scene: &mut Scene) -> Call {
         Venue::exchange_args(&admin.pubkey()),
     );
     let init = all.pop().expect("the last instruction");
-    let created = scene.stage.world.send(&all, &[exchange, board, &payer]);
+    let world = &mut scene.stage.world;
+    world
+        .svm
+        .airdrop(&admin.pubkey(), LAMPORTS)
+        .expect("lamports");
+    let created = world.send(&all, &[exchange, board, &payer]);
     created.expect("two accounts");
     Call::new(init, &[exchange, board, admin, &payer])
 }

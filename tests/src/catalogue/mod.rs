@@ -20,7 +20,7 @@ use ballast_client::args::{Role, UnderlyingParameters};
 use ballast_client::instructions;
 use ballast_client::state::{MarketKind, MarketTerms, Side, next_expiry};
 use ballast_client::units::native;
-use ballast_sim::{Venue, VenueConfig};
+use ballast_sim::{Venue, VenueConfig, World};
 use litesvm::LiteSVM;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -53,6 +53,9 @@ pub struct Call {
     pub signers: Vec<Keypair>,
 }
 
+/// What everyone can pay for rent.
+const LAMPORTS: u64 = 100_000_000_000;
+
 impl Call {
     fn new(instruction: Instruction, signers: &[&Keypair]) -> Self {
         Self {
@@ -62,7 +65,7 @@ impl Call {
     }
 }
 
-/// Somebody with a key. Everyone has a margin account, tokens and the same authority on both exchanges; only the admins differ.
+/// Somebody with a key. Everyone has a margin account and tokens on both exchanges, and the same authority, which the admin has too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Person {
     /// Does what traders do.
@@ -133,6 +136,7 @@ impl Scene {
             populate(&mut stage);
             std::mem::swap(&mut stage.venue, &mut other);
         }
+        share_admin(&mut stage.world, &stage.venue.admin, &mut other);
         let start = (stage.world.svm.clone(), prices);
         Self {
             stage,
@@ -218,6 +222,18 @@ impl Scene {
     }
 }
 
+/// Makes the admin of one exchange that of the other as well: whoever runs an exchange of his own has authority there.
+fn share_admin(world: &mut World, admin: &Keypair, other: &mut Venue) {
+    let (addresses, role, key) = (&other.addresses, Role::Admin, admin.pubkey());
+    let hand_over = [
+        instructions::propose_authority(addresses, &other.admin.pubkey(), role, &key),
+        instructions::accept_authority(addresses, &key, role),
+    ];
+    let handed = world.send(&hand_over, &[&other.admin, admin]);
+    handed.expect("a new admin");
+    other.admin = admin.insecure_clone();
+}
+
 /// Authorities, margin accounts, deposits, and a trade, on the stage's venue.
 fn populate(stage: &mut Stage) {
     let admin = stage.venue.admin.insecure_clone();
@@ -248,11 +264,10 @@ fn populate(stage: &mut Stage) {
             let amount = native(tokens, stage.venue.config.assets[asset].decimals);
             stage.mint(&key, asset, amount);
         }
-        let lamports = 100_000_000_000;
         stage
             .world
             .svm
-            .airdrop(&key.pubkey(), lamports)
+            .airdrop(&key.pubkey(), LAMPORTS)
             .expect("lamports");
         stage.fund(
             &key,
@@ -267,6 +282,11 @@ fn populate(stage: &mut Stage) {
     let (trader, maker) = (Person::Trader.key(), Person::Maker.key());
     stage.fund(&maker, SOL, 1_000.0);
     stage.set_delegate(&maker, &Person::Delegate.key());
+    stage
+        .world
+        .svm
+        .airdrop(&admin.pubkey(), LAMPORTS)
+        .expect("lamports");
     for asset in [0, SOL] {
         stage.mint(&admin, asset, native(1.0, 6));
     }
