@@ -20,8 +20,11 @@ pub mod margin;
 pub mod normal;
 pub mod numbers;
 pub mod pricing;
+#[cfg(test)]
+mod proofs;
 pub mod scenarios;
 pub mod surface;
 pub mod volatility;
+mod word;
 
 pub use numbers::{Overflow, Q32_ONE};

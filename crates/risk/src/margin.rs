@@ -3,6 +3,7 @@
 use crate::numbers::{
     Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor, sqrt_u64, sqrt_u128_ceil, wide_product,
 };
+use crate::word::Word;
 
 /// The part of an underlying's scan loss that comes from direction: `sign(delta)·min(|delta|·range, scan loss)`.
 /// `delta` in quote units; rounded up in size.
@@ -27,7 +28,16 @@ pub struct Correlation {
 pub const CORRELATION_ONE_BPS: i64 = 10_000;
 
 /// Most parts that [`aggregate_directional`] takes.
-const PARTS_MAX: usize = 32;
+pub(crate) const PARTS_MAX: usize = 32;
+
+/// Bits that the parts are rounded to for the root.
+pub(crate) const PART_BITS: u32 = 42;
+
+/// A row of the quadratic form with one more pair, which stands on both sides of the diagonal.
+#[inline(always)]
+pub(crate) fn with_pair<W: Word>(row: W, part: W, correlation: W) -> W {
+    row.exact_add(part.exact_mul(W::of(2).exact_mul(correlation)))
+}
 
 /// Loss of the directional parts together:
 /// `max(√max(0, ΣΣ ρ·D_u·D_v), (1 - max_offset)·Σ|D_u|)`, rounded up, and never more than `Σ|D_u|`.
@@ -55,11 +65,11 @@ pub fn aggregate_directional(
     if directional.len() > PARTS_MAX {
         return Err(Overflow);
     }
-    let shift = (i64::BITS - largest.leading_zeros()).saturating_sub(42);
+    let shift = (i64::BITS - largest.leading_zeros()).saturating_sub(PART_BITS);
     let mut quadratic: i128 = 0;
     for (i, a) in directional.iter().map(|part| part >> shift).enumerate() {
         // At most 2^42·(10^4 + 31·2·2^15) < 2^63.
-        let mut row = a.wrapping_mul(CORRELATION_ONE_BPS);
+        let mut row = a.exact_mul(CORRELATION_ONE_BPS);
         for (j, b) in directional[..i].iter().enumerate() {
             let b = b >> shift;
             let pair = correlation(j, i);
@@ -68,8 +78,7 @@ pub fn aggregate_directional(
             } else {
                 pair.high_bps
             };
-            // The pair stands on both sides of the diagonal.
-            row = row.wrapping_add(b.wrapping_mul(2 * i64::from(rho)));
+            row = with_pair(row, b, rho.into());
         }
         // 32 products below 2^105.
         quadratic += i128::from(row) * i128::from(a);

@@ -4,29 +4,31 @@
 //! is Taylor's quadratic around the nearest one: with a distance of at most 1/512 and a curvature of the density of at most
 //! 0.4 its remainder is under 0.4/6·512^-3 < 5e-10. With rounding the error stays below 2^-30.
 
+use crate::word::Word;
+
 /// Bound on the error of [`cdf_q32`], [`tail_q32`] and [`pdf_q32`] for every argument: 2^-30, four units of Q32.
 #[cfg(test)]
 const ERROR_MAX: f64 = 9.4e-10;
 
 /// Steps of the table per unit, as a power of two.
-const STEP_BITS: u32 = 8;
+pub(crate) const STEP_BITS: u32 = 8;
 /// Where the table begins and ends; beyond its end the tail counts as 0 (it is 6e-16).
-const START: i64 = -4;
+pub(crate) const START: i64 = -4;
 const END: i64 = 8;
 const NODES: usize = (((END - START) << STEP_BITS) + 1) as usize;
 /// Half a step, Q32.
-const HALF_STEP: i64 = 1 << (31 - STEP_BITS);
+pub(crate) const HALF_STEP: i64 = 1 << (31 - STEP_BITS);
 
 /// The distribution at a node, Q32.
 #[derive(Clone, Copy)]
-struct Node {
+pub(crate) struct Node {
     tail_q32: u32,
     density_q32: u32,
     /// `x·density/2`.
     bend_q32: i32,
 }
 
-static TABLE: [Node; NODES] = table();
+pub(crate) static TABLE: [Node; NODES] = table();
 
 /// Product of Q48 numbers.
 const fn mul_q48(a: i128, b: i128) -> i128 {
@@ -111,9 +113,9 @@ const fn table() -> [Node; NODES] {
 #[inline(always)]
 fn nearest(x_q32: i64) -> (&'static Node, i64) {
     debug_assert!((START << 32..=i64::MAX / 2).contains(&x_q32));
-    let place = x_q32.wrapping_add((-START << 32) + HALF_STEP) as u64;
+    let place = x_q32.exact_add((-START << 32) + HALF_STEP) as u64;
     let index = (place >> (32 - STEP_BITS)) as usize;
-    let distance = ((place & ((1 << (32 - STEP_BITS)) - 1)) as i64).wrapping_sub(HALF_STEP);
+    let distance = ((place & ((1 << (32 - STEP_BITS)) - 1)) as i64).exact_sub(HALF_STEP);
     (&TABLE[index.min(NODES - 1)], distance)
 }
 
@@ -121,11 +123,17 @@ fn nearest(x_q32: i64) -> (&'static Node, i64) {
 #[inline(always)]
 pub(crate) fn tail_q32(x_q32: i64) -> i64 {
     let (node, distance) = nearest(x_q32);
+    tail_near_q32(node, distance)
+}
+
+/// The tail at a distance from a node.
+#[inline(always)]
+pub(crate) fn tail_near_q32<W: Word>(node: &Node, distance: W) -> W {
     // Bounds: |distance| <= 2^23, the bend below 2^29, the density below 2^31, so no product exceeds 2^54.
-    let slope = i64::from(node.density_q32)
-        .wrapping_sub(i64::from(node.bend_q32).wrapping_mul(distance) >> 32);
-    let change = slope.wrapping_mul(distance).wrapping_add(1 << 31) >> 32;
-    i64::from(node.tail_q32).wrapping_sub(change)
+    let slope = W::of(node.density_q32.into())
+        .exact_sub(W::of(node.bend_q32.into()).exact_mul(distance) >> 32);
+    let change = slope.exact_mul(distance).exact_add(W::of(1 << 31)) >> 32;
+    W::of(node.tail_q32.into()).exact_sub(change)
 }
 
 /// Probability that a standard normal variable is at most `x`, both Q32, in [0, 1].

@@ -1,5 +1,6 @@
 //! Fixed-point helpers: Q32 products, square roots, logarithm and exponential decay.
 
+use crate::word::{Signed, Word};
 use fixed::types::I80F48;
 
 /// 1.0 in Q32.
@@ -24,17 +25,23 @@ impl core::error::Error for Overflow {}
 /// is a call.
 #[inline(always)]
 pub(crate) fn wide_product(a: u64, b: u64) -> u128 {
-    const LOW: u64 = Q32_ONE - 1;
-    let (a1, a0, b1, b0) = (a >> 32, a & LOW, b >> 32, b & LOW);
-    // A product of two halves leaves room for two more halves in 64 bits.
-    let bottom = a0.wrapping_mul(b0);
-    let middle = a1.wrapping_mul(b0).wrapping_add(bottom >> 32);
-    let other = a0.wrapping_mul(b1).wrapping_add(middle & LOW);
+    let [top, other, bottom] = schoolbook(a, b);
+    u128::from(top) << 64 | u128::from(other << 32 | bottom.low())
+}
+
+/// The upper word of a product, and two words whose lower halves are the upper and the lower half of its lower word.
+#[inline(always)]
+pub(crate) fn schoolbook<W: Word>(a: W, b: W) -> [W; 3] {
+    let (a1, a0, b1, b0) = (a >> W::HALF, a.low(), b >> W::HALF, b.low());
+    // A product of two halves leaves room for two more halves in a word.
+    let bottom = a0.exact_mul(b0);
+    let middle = a1.exact_mul(b0).exact_add(bottom >> W::HALF);
+    let other = a0.exact_mul(b1).exact_add(middle.low());
     let top = a1
-        .wrapping_mul(b1)
-        .wrapping_add(middle >> 32)
-        .wrapping_add(other >> 32);
-    u128::from(top) << 64 | u128::from(other << 32 | bottom & LOW)
+        .exact_mul(b1)
+        .exact_add(middle >> W::HALF)
+        .exact_add(other >> W::HALF);
+    [top, other, bottom]
 }
 
 /// Product of two Q32 numbers, rounded down, saturating.
@@ -42,13 +49,18 @@ pub(crate) fn wide_product(a: u64, b: u64) -> u128 {
 pub fn product_q32(a: u64, b: u64) -> u64 {
     let (large, small) = if a < b { (b, a) } else { (a, b) };
     if small <= Q32_ONE {
-        // The product is at most the larger; that one's halves are multiplied apart, so that 64 bits suffice.
-        let (high, low) = (large >> 32, large & (Q32_ONE - 1));
-        return high
-            .wrapping_mul(small)
-            .wrapping_add(low.wrapping_mul(small) >> 32);
+        return part_of(large, small);
     }
     u64::try_from((u128::from(a) * u128::from(b)) >> 32).unwrap_or(u64::MAX)
+}
+
+/// `value × fraction / 2^32`, rounded down, for a fraction of at most 1: at most the value, whose halves are multiplied apart, so that 64
+/// bits suffice.
+#[inline(always)]
+pub(crate) fn part_of<W: Word>(value: W, fraction: W) -> W {
+    (value >> W::HALF)
+        .exact_mul(fraction)
+        .exact_add(value.low().exact_mul(fraction) >> W::HALF)
 }
 
 /// `value × factor` with the factor in Q32, rounded towards minus infinity.
@@ -78,15 +90,15 @@ pub fn mul_q32_ceil(value: i64, factor_q32: u64) -> Result<i64, Overflow> {
     i64::try_from((product + i128::from(Q32_ONE - 1)) >> 32).map_err(|_| Overflow)
 }
 
-/// `(value × fraction + carry) / 2^32`, rounded down, for a fraction of at most 1: the halves of the value are multiplied
-/// apart, so that 64 bits suffice.
+/// `(value × fraction + carry) / 2^32`, rounded down, for a fraction of at most 1 and a carry below 1: the halves of the value are
+/// multiplied apart, so that 64 bits suffice.
 #[inline]
-fn mul_fraction(value: i64, fraction_q32: u64, carry: u64) -> i64 {
+pub(crate) fn mul_fraction<W: Signed>(value: W, fraction: W::Unsigned, carry: W::Unsigned) -> W {
     // |high| <= 2^31 and low < 2^32; the sums are at most |value| and below 2^64.
-    let (high, low) = (value >> 32, value as u64 & (Q32_ONE - 1));
-    let rest = low.wrapping_mul(fraction_q32).wrapping_add(carry) >> 32;
-    high.wrapping_mul(fraction_q32 as i64)
-        .wrapping_add(rest as i64)
+    let (high, low) = (value >> W::HALF, value.low().unsigned());
+    let rest = low.exact_mul(fraction).exact_add(carry) >> W::HALF;
+    high.exact_mul(W::signed(fraction))
+        .exact_add(W::signed(rest))
 }
 
 /// Value in quote units of `amount` native units at `price` (quote units per native unit, not negative), rounded down.
@@ -177,13 +189,8 @@ pub fn mul_i80f48_ceil(a: I80F48, b: I80F48) -> Result<I80F48, Overflow> {
 fn product_parts(a: I80F48, b: I80F48) -> Result<(I80F48, bool), Overflow> {
     let a = u128::try_from(a.to_bits()).map_err(|_| Overflow)?;
     let b = u128::try_from(b.to_bits()).map_err(|_| Overflow)?;
-    let word = |x: u128| x & u128::from(u64::MAX);
-    // Schoolbook product of two words each; every partial product and carry fits in 128 bits.
-    let low = word(a) * word(b);
-    let cross = (a >> 64) * word(b) + (low >> 64);
-    let cross_low = word(a) * (b >> 64) + word(cross);
-    let high = (a >> 64) * (b >> 64) + (cross >> 64) + (cross_low >> 64);
-    let bottom = cross_low << 64 | word(low);
+    let [high, cross, low] = schoolbook(a, b);
+    let bottom = cross << 64 | low.low();
     if high >> 47 != 0 {
         return Err(Overflow);
     }
@@ -201,7 +208,7 @@ pub fn mul_price_q32_floor(price: I80F48, factor_q32: u64) -> Result<I80F48, Ove
     // The usual sizes fit in one product of 128 bits.
     if bits >> 88 == 0 && factor_q32 >> 40 == 0 {
         return Ok(I80F48::from_bits(
-            (bits.wrapping_mul(factor_q32.into()) >> 32) as i128,
+            (bits.exact_mul(factor_q32.into()) >> 32) as i128,
         ));
     }
     mul_i80f48_floor(price, I80F48::from_bits(i128::from(factor_q32) << 16))
@@ -214,7 +221,7 @@ pub fn mul_price_q32_floor(price: I80F48, factor_q32: u64) -> Result<I80F48, Ove
 pub fn mul_price_int(price: I80F48, factor: u64) -> Result<I80F48, Overflow> {
     let bits = u128::try_from(price.to_bits()).map_err(|_| Overflow)?;
     let product = if bits >> 79 == 0 && factor >> 48 == 0 {
-        bits.wrapping_mul(factor.into())
+        bits.exact_mul(factor.into())
     } else {
         bits.checked_mul(factor.into()).ok_or(Overflow)?
     };
@@ -259,19 +266,28 @@ pub(crate) fn normalise(x: u64) -> (u64, u32) {
     (x, shift)
 }
 
+/// Newton's steps in a square root.
+pub(crate) const ROOT_STEPS: u32 = 3;
+
+/// A line that is at most 9% above the square root, for a number from 2^62.
+#[inline(always)]
+pub(crate) fn root_line(x: u64) -> u64 {
+    x / (3 << 31) + (3 << 29)
+}
+
 /// Square root of a number from 2^62, rounded down: three of Newton's steps from above, from a line that is at most 9% too high. (Errors
 /// 0.4%, 6e-6, 2e-11; a 64-bit division is one instruction on the VM.)
 #[inline]
 pub(crate) fn sqrt_normalised(x: u64) -> u64 {
     debug_assert!(x >> 62 != 0);
-    let mut root = x / (3 << 31) + (3 << 29);
-    for _ in 0..3 {
+    let mut root = root_line(x);
+    for _ in 0..ROOT_STEPS {
         // Both terms are below 2^34.
-        root = root.wrapping_add(x / root) >> 1;
+        root = root.exact_add(x / root) >> 1;
     }
     // Too high by one at most.
     let root = root.min(u64::from(u32::MAX));
-    root.wrapping_sub(u64::from(root.wrapping_mul(root) > x))
+    root.exact_sub(u64::from(root.exact_mul(root) > x))
 }
 
 /// Square root of any number, rounded down.
@@ -309,7 +325,7 @@ pub fn sqrt_q32(x_q32: u64) -> u64 {
     let (leading, shift) = normalise(x_q32);
     let root = sqrt_normalised(leading);
     // At most 2·root < 2^33.
-    let rest = leading - root.wrapping_mul(root);
+    let rest = leading - root.exact_mul(root);
     let finer = (root << 16) + (rest << 15) / root;
     // Not too small, and too large by less than 1.
     let result = finer >> (shift / 2);
@@ -317,13 +333,16 @@ pub fn sqrt_q32(x_q32: u64) -> u64 {
     result - u64::from(square > u128::from(x_q32) << 32)
 }
 
+/// `ln 2` in Q58.
+pub(crate) const LN2_Q58: i64 = 199_786_072_581_291_495;
+/// `√2` in Q32.
+pub(crate) const SQRT2_Q32: u64 = 6_074_000_999;
+
 /// Natural logarithm of a positive Q32 number, in Q32; the error is below 2^-30 over the whole domain. `None` for 0.
 ///
 /// `x = 2^k·m` with `m` in [1/√2, √2), and `ln m = 2·artanh((m - 1)/(m + 1))` by its series to the 13th power, whose
 /// remainder is below 2·0.1716^15/15 < 1e-12. Wrapping 64-bit arithmetic within the bounds beside it.
 pub fn ln_q32(x_q32: u64) -> Option<i64> {
-    const LN2_Q58: i64 = 199_786_072_581_291_495;
-    const SQRT2_Q32: u64 = 6_074_000_999;
     if x_q32 == 0 {
         return None;
     }
@@ -347,32 +366,57 @@ pub fn ln_q32(x_q32: u64) -> Option<i64> {
     let rest = (numerator << 29) % divisor;
     let z_q58 = (first << 29) + ((rest << 29) / divisor);
     // z < 2^29.5 and z² < 2^27 in Q32; the series is below 0.01.
-    let z = (z_q58 >> 26) as i64;
-    let square = z.wrapping_mul(z) >> 32;
-    let mut series = 0i64;
-    for odd in [13, 11, 9, 7, 5, 3] {
-        series = (series + Q32_ONE as i64 / odd).wrapping_mul(square) >> 32;
-    }
-    let artanh_q58 = (z_q58 as i64).wrapping_add(z.wrapping_mul(series) >> 6);
+    let artanh_q58 = artanh_q58(z_q58 as i64);
     let ln_m = 2 * if negative { -artanh_q58 } else { artanh_q58 };
     // |exponent| <= 32, so the sum is below 23·2^58.
-    Some(exponent.wrapping_mul(LN2_Q58).wrapping_add(ln_m) >> 26)
+    Some(exponent.exact_mul(LN2_Q58).exact_add(ln_m) >> 26)
 }
+
+/// `artanh z` for z in [0, 0.1716], Q58: its series to the 13th power.
+#[inline(always)]
+pub(crate) fn artanh_q58<W: Word>(z_q58: W) -> W {
+    let z = z_q58 >> 26;
+    let square = z.exact_mul(z) >> 32;
+    let mut series = W::of(0);
+    for odd in [13, 11, 9, 7, 5, 3] {
+        series = series
+            .exact_add(W::of(Q32_ONE as i64 / odd))
+            .exact_mul(square)
+            >> 32;
+    }
+    z_q58.exact_add(z.exact_mul(series) >> 6)
+}
+
+/// `ln 2` in Q32.
+pub(crate) const LN2_Q32: i64 = 2_977_044_472;
+
+/// Beyond this [`exp_q32`] saturates: its result must stay below 2^32, which is `e^22.18`.
+pub(crate) const EXPONENT_MAX_Q32: i64 = 22 << 32;
 
 /// `e^x` for `x` in [-22, 22], both Q32, saturating outside; the error is below 2^-29 of the result (and one unit).
 ///
 /// `e^x = 2^k·e^r` with `|r| <= ln 2 / 2` and Taylor's series to the 8th power, remainder below 0.35^9/9! < 3e-10.
 pub fn exp_q32(x_q32: i64) -> u64 {
-    const LN2_Q32: i64 = 2_977_044_472;
-    if x_q32 >= 22 << 32 {
-        return exp_q32((22 << 32) - 1);
+    if x_q32 >= EXPONENT_MAX_Q32 {
+        return exp_q32(EXPONENT_MAX_Q32 - 1);
     }
-    if x_q32 <= -22 * (1 << 32) {
+    if x_q32 <= -EXPONENT_MAX_Q32 {
         return 0;
     }
     let halvings = (x_q32 + LN2_Q32 / 2).div_euclid(LN2_Q32);
-    let rest = x_q32.wrapping_sub(halvings.wrapping_mul(LN2_Q32));
-    let one = Q32_ONE as i64;
+    let rest = x_q32.exact_sub(halvings.exact_mul(LN2_Q32));
+    let power = exp_near_0_q32(rest);
+    if halvings >= 0 {
+        (power as u64) << halvings
+    } else {
+        (power as u64) >> -halvings
+    }
+}
+
+/// `e^x` for `|x| <= ln 2 / 2`, both Q32: Taylor's series to the 8th power.
+#[inline(always)]
+pub(crate) fn exp_near_0_q32<W: Word>(x: W) -> W {
+    let one = W::of(Q32_ONE as i64);
     let mut power = one;
     // 1/n in Q32 instead of divisions.
     const INVERSES: [i64; 8] = [
@@ -386,14 +430,11 @@ pub fn exp_q32(x_q32: i64) -> u64 {
         1 << 29,
     ];
     for inverse in INVERSES.iter().rev() {
-        // |rest·power| < 2^63, and its upper half times an inverse below 2^63.
-        power = one + ((rest.wrapping_mul(power) >> 32).wrapping_mul(*inverse) >> 32);
+        // |x·power| < 2^63, and its upper half times an inverse below 2^63.
+        let term = (x.exact_mul(power) >> 32).exact_mul(W::of(*inverse)) >> 32;
+        power = one.exact_add(term);
     }
-    if halvings >= 0 {
-        (power as u64) << halvings
-    } else {
-        (power as u64) >> -halvings
-    }
+    power
 }
 
 /// `2^(-elapsed/half_life)` in Q32: the weight that an exponentially weighted average leaves to its past.

@@ -8,8 +8,8 @@
 //! negative and never outside the bounds that no arbitrage allows. An error in `d1` hardly matters, because the formula is
 //! stationary in it (with `d2 = d1 - s`, `F·φ(d1) = K·φ(d2)`): the effect is `F·φ·s·δ²/2`.
 //!
-//! Arithmetic here wraps, for speed; the bounds are written beside it, and every build with debug assertions, so every
-//! test, checks them.
+//! Arithmetic here wraps, for speed; the bounds are written beside it, every build with debug assertions, so every test, checks them,
+//! and `proofs.rs` proves them.
 
 use crate::normal::{cdf_q32, pdf_q32, tail_q32};
 use crate::numbers::{
@@ -17,6 +17,7 @@ use crate::numbers::{
     sqrt_normalised,
 };
 use crate::volatility::price_ratio_q32;
+use crate::word::Word;
 use fixed::types::I80F48;
 
 /// Whether an option is the right to buy or to sell.
@@ -28,21 +29,25 @@ pub enum OptionKind {
     Put,
 }
 
-const Q30: u32 = 30;
+pub(crate) const Q30: u32 = 30;
 
 /// Largest `σ·√T` that is told apart: 8, Q32. At that, a call is worth 99.99% of the forward.
 pub const DEVIATION_MAX_Q32: u64 = 8 << 32;
 
-fn multiply(a: i64, b: i64) -> i64 {
-    debug_assert!(a.checked_mul(b).is_some());
-    a.wrapping_mul(b)
-}
+/// Beyond so many deviations nothing is left but intrinsic value.
+pub(crate) const REACH: i64 = 9;
+
+/// Q32 over the unit of a deviation's inverse, which is Q27.
+pub(crate) const INVERSE_OF_ONE: u64 = 1 << 59;
+
+/// Largest factor on a forward: just below 4, Q32.
+pub(crate) const FACTOR_MAX_Q32: u64 = (4 << 32) - 4;
 
 /// `s = σ·√T` with what its use needs, shared by all legs and moves of a volatility scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Deviation {
     half_q32: i64,
-    /// `9·s`: beyond nine deviations nothing is left but intrinsic value.
+    /// [`REACH`] times s.
     reach_q32: i64,
     inverse_q27: i64,
 }
@@ -53,17 +58,17 @@ impl Deviation {
         let value = value_q32.min(DEVIATION_MAX_Q32);
         Self {
             half_q32: (value >> 1) as i64,
-            reach_q32: multiply(9, value as i64),
+            reach_q32: REACH.exact_mul(value as i64),
             // At most 2^59, for the smallest s.
-            inverse_q27: (1u64 << 59).checked_div(value).unwrap_or(0) as i64,
+            inverse_q27: INVERSE_OF_ONE.checked_div(value).unwrap_or(0) as i64,
         }
     }
 
-    /// `ln/s` in Q32, at most 9 in size: |ln| must be below `reach_q32`.
+    /// `ln/s` in Q32, at most [`REACH`] in size: |ln| must be below `reach_q32`.
     #[inline(always)]
     fn divide(&self, ln_q32: i64) -> i64 {
         // |ln| < 9·s and the inverse is at most 2^59/s, so the product is below 9·2^59.
-        multiply(ln_q32, self.inverse_q27) >> 27
+        ln_q32.exact_mul(self.inverse_q27) >> 27
     }
 }
 
@@ -83,7 +88,7 @@ impl PriceMove {
 
     /// From the factor in Q32, brought into its range.
     pub fn new(factor_q32: u64) -> Self {
-        let factor = factor_q32.clamp(1 << 22, (4 << 32) - 4);
+        let factor = factor_q32.clamp(1 << 22, FACTOR_MAX_Q32);
         Self {
             factor_q30: (factor >> 2) as i64,
             ln_q32: ln_q32(factor).unwrap_or(0),
@@ -147,12 +152,15 @@ impl Leg {
     #[inline(always)]
     pub fn moved(&self, price_move: &PriceMove) -> MovedLeg {
         // At most 2^30·2^32 before the shift, so nothing here is above 2^33.
-        let forward =
-            multiply(self.forward_q30, price_move.factor_q30).wrapping_add(1 << 29) >> Q30;
+        let forward = self
+            .forward_q30
+            .exact_mul(price_move.factor_q30)
+            .exact_add(1 << 29)
+            >> Q30;
         let strike = self.strike_q30;
         let intrinsic = match self.kind {
-            OptionKind::Call => forward.wrapping_sub(strike),
-            OptionKind::Put => strike.wrapping_sub(forward),
+            OptionKind::Call => forward.exact_sub(strike),
+            OptionKind::Put => strike.exact_sub(forward),
         };
         MovedLeg {
             low_q30: forward.min(strike),
@@ -160,7 +168,7 @@ impl Leg {
             // |ln| <= 6.94 + 6.94 in Q32.
             ln_q32: self
                 .ln_forward_over_strike_q32
-                .wrapping_add(price_move.ln_q32)
+                .exact_add(price_move.ln_q32)
                 .wrapping_abs(),
             intrinsic_q30: intrinsic.max(0),
         }
@@ -171,11 +179,11 @@ impl Leg {
         self.moved(price_move).value_q30(deviation)
     }
 
-    /// `d1` without a move, Q32, at most 9 in size beyond `s/2`.
+    /// `d1` without a move, Q32, at most [`REACH`] in size beyond `s/2`.
     fn d1_q32(&self, deviation: &Deviation) -> i64 {
         let ln = self.ln_forward_over_strike_q32;
         if ln.abs() >= deviation.reach_q32 {
-            return 9 * ln.signum() * Q32_ONE as i64;
+            return REACH * ln.signum() * Q32_ONE as i64;
         }
         deviation.divide(ln) + deviation.half_q32
     }
@@ -202,14 +210,20 @@ impl MovedLeg {
         }
         let u = deviation.divide(self.ln_q32);
         let half = deviation.half_q32;
-        // The smaller is at most 2^30 and its probability 2^32; the larger is below 2^32 and its probability at most 2^31. u - s/2 is
-        // at least -4, because s is at most 8.
-        let asset = multiply(self.low_q30, tail_q32(u.wrapping_sub(half)));
-        let cash = multiply(self.high_q30, tail_q32(u.wrapping_add(half)));
-        let rounded = asset.wrapping_sub(cash).wrapping_add(1 << 31) >> 32;
+        // u - s/2 is at least -4, because s is at most 8.
+        let (asset, cash) = (tail_q32(u.exact_sub(half)), tail_q32(u.exact_add(half)));
+        let rounded = difference_q30(self.low_q30, asset, self.high_q30, cash);
         let out_of_the_money = rounded.max(0).min(self.low_q30);
-        out_of_the_money.wrapping_add(self.intrinsic_q30)
+        out_of_the_money.exact_add(self.intrinsic_q30)
     }
+}
+
+/// `low·asset - high·cash`, the numbers in Q30 and the probabilities in Q32, rounded to nearest.
+#[inline(always)]
+pub(crate) fn difference_q30<W: Word>(low: W, asset: W, high: W, cash: W) -> W {
+    // The smaller is at most 2^30 and its probability 2^32; the larger is below 2^32 and its probability at most 2^31.
+    let (asset, cash) = (low.exact_mul(asset), high.exact_mul(cash));
+    asset.exact_sub(cash).exact_add(W::of(1 << 31)) >> 32
 }
 
 /// What an option is priced from.
@@ -254,7 +268,7 @@ pub fn sqrt_years_q32(seconds: u64) -> u64 {
     }
     let (leading, shift) = normalise(seconds);
     let root = sqrt_normalised(leading);
-    root.wrapping_mul(SCALE) >> (12 + shift / 2)
+    root.exact_mul(SCALE) >> (12 + shift / 2)
 }
 
 /// `σ·√T` in Q32, saturating.
@@ -267,7 +281,7 @@ pub fn forward_factor_q32(carry_q32: i64, seconds: u64) -> u64 {
     // Rounded towards zero.
     let size = carry_q32.unsigned_abs();
     let grown = if size >> 36 == 0 && seconds >> 28 == 0 {
-        size.wrapping_mul(seconds) / SECONDS_PER_YEAR
+        size.exact_mul(seconds) / SECONDS_PER_YEAR
     } else {
         let grown = u128::from(size) * u128::from(seconds) / u128::from(SECONDS_PER_YEAR);
         u64::try_from(grown).unwrap_or(u64::MAX)

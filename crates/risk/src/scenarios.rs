@@ -4,6 +4,7 @@
 //! down, unchanged and up; and ±2 and ±3 ranges with volatility up, whose loss counts 50% and 33%.
 
 use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor};
+use crate::word::Word;
 
 /// Direction of a scenario's shock to implied volatility.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl Scenario {
 pub fn move_q32(thirds: i8, range_q32: u64) -> i64 {
     // Nine thirds of a range below 2^33 stay far from the limits of i64.
     let range = range_q32.min(2 * Q32_ONE) as i64;
-    (range.wrapping_mul(i64::from(thirds)) / 3).max(PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64)
+    (range.exact_mul(i64::from(thirds)) / 3).max(PRICE_FLOOR_Q32 as i64 - Q32_ONE as i64)
 }
 
 /// The worst scenario of one underlying.

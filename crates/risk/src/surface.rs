@@ -4,6 +4,7 @@
 //! `vol = atm·(1 + skew·z + smile·z²)` with `z = ln(K/F)/(atm·√T)` clamped to ±3, then floor and cap.
 
 use crate::numbers::{Q32_ONE, SECONDS_PER_YEAR, exp_q32, ln_q32, product_q32, sqrt_q32};
+use crate::word::Word;
 
 /// Number of tenors.
 pub const TENORS: usize = 6;
@@ -48,6 +49,19 @@ pub const COEFFICIENT_MAX_Q32: i64 = 4 << 32;
 /// Largest volatility that any surface can give, Q32: 3,200%.
 pub const VOLATILITY_MAX_Q32: u64 = 32 << 32;
 
+/// Largest z that is told apart: 3, Q27.
+pub(crate) const Z_MAX_Q27: u64 = 3 << 27;
+
+/// `1 + skew·z + smile·z²`, Q32, of coefficients in Q32 and a z in Q27.
+#[inline(always)]
+pub(crate) fn factor_q32<W: Word>(skew: W, smile: W, z: W) -> W {
+    // Coefficients of at most 2^34 times z below 2^29, and times z² (as Q24, below 2^28).
+    let linear = skew.exact_mul(z) >> 27;
+    let square = z.exact_mul(z) >> 30;
+    let bend = smile.exact_mul(square) >> 24;
+    W::of(Q32_ONE as i64).exact_add(linear).exact_add(bend)
+}
+
 impl Surface {
     /// At-the-money volatility for a time to expiry, Q32.
     pub fn at_the_money_q32(&self, seconds: u64) -> u64 {
@@ -61,7 +75,7 @@ impl Surface {
         // Total variance in Q32 times days: at most 2^42·365 < 2^51.
         let total = |index: usize| {
             let variance = product_q32(atm(index), atm(index));
-            variance.wrapping_mul(TENOR_DAYS[index])
+            variance.exact_mul(TENOR_DAYS[index])
         };
         let (below, above) = (above - 1, above);
         let span = TENOR_SECONDS[above] - TENOR_SECONDS[below];
@@ -81,23 +95,18 @@ impl Surface {
         ln_strike_over_forward_q32: i64,
     ) -> u64 {
         // z in Q27, clamped to ±3. |ln| below 2^36 keeps its shift in 63 bits.
-        const LIMIT: u64 = 3 << 27;
         let size = ln_strike_over_forward_q32.unsigned_abs();
         let z = match (size << 27).checked_div(atm_deviation_q32) {
-            Some(z) if size >> 36 == 0 => z.min(LIMIT) as i64,
-            _ => LIMIT as i64,
+            Some(z) if size >> 36 == 0 => z.min(Z_MAX_Q27) as i64,
+            _ => Z_MAX_Q27 as i64,
         };
         let z = if ln_strike_over_forward_q32 < 0 {
             -z
         } else {
             z
         };
-        // Coefficients below 2^34 times z below 2^29, and times z² (as Q24, below 2^28).
         let coefficient = |x: i64| x.clamp(-COEFFICIENT_MAX_Q32, COEFFICIENT_MAX_Q32);
-        let skew = coefficient(self.skew_q32).wrapping_mul(z) >> 27;
-        let square = z.wrapping_mul(z) >> 30;
-        let smile = coefficient(self.smile_q32).wrapping_mul(square) >> 24;
-        let factor = (Q32_ONE as i64 + skew + smile).max(0);
+        let factor = factor_q32(coefficient(self.skew_q32), coefficient(self.smile_q32), z).max(0);
         product_q32(atm_q32, factor.unsigned_abs())
             .max(self.floor_q32)
             .min(self.cap_q32)
