@@ -516,3 +516,21 @@ offsets!(Exchange {
 
 // The surface's tenors are part of the board; the constant is used there.
 const _: () = assert!(TENORS == 6 && size_of::<StoredI80F48>() == 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_underlyings_has_its_own_place() {
+        let mut places = [false; CORRELATIONS_MAX];
+        for high in 0..UNDERLYINGS_MAX {
+            for low in 0..high {
+                let place = correlation_index(low, high);
+                assert_eq!(place, correlation_index(high, low));
+                assert!(!core::mem::replace(&mut places[place], true));
+            }
+        }
+        assert!(places.iter().all(|taken| *taken));
+    }
+}

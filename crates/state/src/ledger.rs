@@ -240,6 +240,151 @@ mod tests {
         assert!(balance.is_free() && bank.borrow_shares.is_zero());
     }
 
+    /// Indexes around 1 and beyond: neighbours of round ones, and whatever has few bits.
+    fn some_indexes() -> impl Iterator<Item = I80F48> + Clone {
+        let around = |bits: i128| [bits - 1, bits, bits + 1].map(I80F48::from_bits);
+        let round = (32..80).map(|eighths| eighths << 43);
+        round.chain((40..70).map(|k| 1 << k)).flat_map(around)
+    }
+
+    #[test]
+    fn shares_of_an_amount_are_worth_no_more_and_those_for_it_no_less() {
+        let amounts = (0..300).chain((9..64).flat_map(|k| [(1u64 << k) - 1, 1 << k, (1 << k) + 1]));
+        for index in some_indexes() {
+            let mut last = (I80F48::ZERO, I80F48::ZERO);
+            for amount in amounts.clone() {
+                let (Ok(floor), Ok(ceil)) =
+                    (shares_floor(amount, index), shares_ceil(amount, index))
+                else {
+                    continue;
+                };
+                let amount = I80F48::from_num(amount);
+                // Exact in both directions: no more than the amount, and one bit more of shares would be; and no less.
+                assert!(mul_i80f48_ceil(floor, index).unwrap() <= amount);
+                assert!(mul_i80f48_ceil(floor + I80F48::DELTA, index).unwrap() > amount);
+                assert!(mul_i80f48_floor(ceil, index).unwrap() >= amount);
+                assert!(ceil >= floor && ceil - floor <= I80F48::DELTA);
+                assert!(floor >= last.0 && ceil >= last.1);
+                last = (floor, ceil);
+            }
+        }
+    }
+
+    /// What a bank's depositors are owed less what its borrowers owe, in units of 2^-96.
+    fn claims(bank: &Bank, indexes: &AssetIndexes) -> i128 {
+        let product = |shares: I80F48, index: I80F48| shares.to_bits() * index.to_bits();
+        product(bank.deposit_shares.get(), indexes.deposit.get())
+            - product(bank.borrow_shares.get(), indexes.borrow.get())
+    }
+
+    #[test]
+    fn no_movement_of_small_amounts_gives_more_than_was_paid() {
+        let pairs: Vec<_> = some_indexes()
+            .filter(|index| (I80F48::ONE..I80F48::ONE * 4).contains(index))
+            .step_by(3)
+            .zip(
+                some_indexes()
+                    .filter(|index| *index >= I80F48::ONE)
+                    .skip(4)
+                    .step_by(3),
+            )
+            .collect();
+        // Shares of -2 to 2 in quarters, and a bit beside.
+        let shares = (-8..=8i128)
+            .flat_map(|quarters| [-1, 0, 1].map(|bit| I80F48::from_bits((quarters << 46) + bit)));
+        let own = |shares: I80F48| {
+            let balance = Balance {
+                shares: shares.into(),
+                ..Balance::default()
+            };
+            let mut bank = Bank::zeroed();
+            bank.deposit_shares.set(shares.max(I80F48::ZERO));
+            bank.borrow_shares.set((-shares).max(I80F48::ZERO));
+            (balance, bank)
+        };
+        for (deposit, borrow) in pairs {
+            let indexes = AssetIndexes {
+                deposit: deposit.into(),
+                borrow: borrow.into(),
+                ..AssetIndexes::default()
+            };
+            for shares in shares.clone() {
+                let (before, bank_before) = own(shares);
+                let had = amount(&before, &indexes).unwrap();
+                let claimed = claims(&bank_before, &indexes);
+                for moved in 0..6u64 {
+                    let paid = i128::from(moved) << 96;
+                    let (mut balance, mut bank) = own(shares);
+                    credit(&mut balance, &mut bank, &indexes, moved).unwrap();
+                    assert!(amount(&balance, &indexes).unwrap() <= had + moved as i64);
+                    assert!(claims(&bank, &indexes) <= claimed + paid);
+                    let (mut balance, mut bank) = own(shares);
+                    let borrowed = debit(&mut balance, &mut bank, &indexes, moved).unwrap();
+                    assert!(amount(&balance, &indexes).unwrap() <= had - moved as i64);
+                    assert!(claims(&bank, &indexes) <= claimed - paid);
+                    assert_eq!(borrowed, moved.saturating_sub(had.max(0).unsigned_abs()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shares_that_meet_their_opposite_leave_the_bank_no_poorer() {
+        let indexes = indexes(1.25, 1.5);
+        let shares = |bits: i128| I80F48::from_bits(bits);
+        let steps =
+            || (-6..=6i128).flat_map(|thirds| [-1, 0, 1].map(|bit| ((thirds << 48) / 3) + bit));
+        for (mine, theirs) in steps().flat_map(|mine| steps().map(move |theirs| (mine, theirs))) {
+            let mut bank = Bank::zeroed();
+            bank.deposit_shares.set(shares(mine.max(0) + theirs.max(0)));
+            bank.borrow_shares
+                .set(shares((-mine).max(0) + (-theirs).max(0)));
+            let claimed = claims(&bank, &indexes);
+            let mut from = Balance {
+                shares: shares(mine).into(),
+                ..Balance::default()
+            };
+            let mut to = Balance {
+                shares: shares(theirs).into(),
+                ..Balance::default()
+            };
+            let before = amount(&to, &indexes).unwrap();
+            let moved =
+                move_shares(&mut from, &mut to, shares(mine), &indexes, Some(&mut bank)).unwrap();
+            assert!(from.shares.get() == 0 && claims(&bank, &indexes) <= claimed);
+            let total = bank.deposit_shares.get() - bank.borrow_shares.get();
+            assert_eq!(total, to.shares.get());
+            // At most a unit more than it was told: the fractions of two deposits may add up to one.
+            assert!(amount(&to, &indexes).unwrap() <= before + moved + 1);
+        }
+    }
+
+    #[test]
+    fn values_of_shares_round_up() {
+        // Shares in eighths, indexes in sixteenths, prices in 1/1024: no product loses a bit before the last rounding.
+        for (deposit, borrow) in (13..20).flat_map(|a| (16..23).map(move |b| (a, b))) {
+            let sixteenths = |index: i128| I80F48::from_bits(index << 44).into();
+            let indexes = AssetIndexes {
+                deposit: sixteenths(deposit),
+                borrow: sixteenths(borrow),
+                ..AssetIndexes::default()
+            };
+            for price in (0..4_000i128).step_by(37) {
+                for shares in -40..=40i128 {
+                    let index = if shares < 0 { borrow } else { deposit };
+                    let exact = -(-shares * index * price).div_euclid(8 * 16 * 1_024);
+                    let price = I80F48::from_bits(price << 38);
+                    let value =
+                        |bits| value_ceil(I80F48::from_bits(bits), &indexes, price).unwrap();
+                    assert_eq!(i128::from(value(shares << 45)), exact);
+                    // A bit more or less of shares changes it by no more than its rounding.
+                    assert!(i128::from(value((shares << 45) + 1)) >= exact);
+                    assert!(i128::from(value((shares << 45) - 1)) <= exact);
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 

@@ -279,6 +279,56 @@ mod tests {
     }
 
     #[test]
+    fn every_payoff_is_exact_and_never_negative() {
+        let edges = [0, 1, 2, 1 << 50, u64::MAX - 1, u64::MAX];
+        let prices = || (0..64).chain(edges);
+        for (strike, price) in
+            prices().flat_map(|strike| prices().map(move |price| (strike, price)))
+        {
+            let terms = |kind| MarketTerms {
+                strike,
+                ..option(kind)
+            };
+            let over = (i128::from(price) - i128::from(strike)).max(0);
+            let under = (i128::from(strike) - i128::from(price)).max(0);
+            let payoff = |kind| terms(kind).payoff(price).map(i128::from);
+            assert_eq!(
+                (payoff(MarketKind::Call), payoff(MarketKind::Put)),
+                (Ok(over), Ok(under))
+            );
+        }
+    }
+
+    #[test]
+    fn premiums_never_leave_their_range() {
+        let times = [i64::MIN, 0, 1 << 40, i64::MAX];
+        let values = [0, 1, 999, 1_000, u64::MAX];
+        for (from, to) in [-ONE, -1, 0, 1, ONE]
+            .into_iter()
+            .flat_map(|from| [-ONE, 0, ONE].map(|to| (from, to)))
+        {
+            for (set_at, now) in times
+                .into_iter()
+                .flat_map(|set_at| times.map(|now| (set_at, now)))
+            {
+                for value in values {
+                    let mut market = Market {
+                        premium_q32: from,
+                        premium_set_at: set_at,
+                        premium_time: set_at,
+                        ..Market::zeroed()
+                    };
+                    market.note_premium(to, value, 1_000, now, 3_600);
+                    let reached = market.premium_q32;
+                    assert!((from.min(to).min(0)..=from.max(to).max(0)).contains(&reached));
+                    assert!(value < 1_000 || reached == to);
+                    assert!(market.premium_set_at <= now.max(set_at) && market.premium_time >= now);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_status_follows_the_time() {
         let mut market = Market {
             terms: option(MarketKind::Put),

@@ -258,3 +258,33 @@ impl<'a> View<'a> {
         )?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A leg's value is in [0, 2^32) (`ballast_risk`'s proofs), so that a change of it is below 2^32 in size. Both products are largest
+    /// where their factors are, which is tried here: nowhere do they leave their words.
+    #[test]
+    fn scaled_values_round_down_and_never_wrap() {
+        const VALUE_MAX: i64 = (1 << 32) - 1;
+        let edges = |bits: u32| {
+            let around = |k: u32| [(1i64 << k) - 1, 1 << k, (1 << k) + 1];
+            let sizes = (0..bits).flat_map(around).chain([0, (1 << bits) - 1]);
+            sizes.flat_map(|size| [size, -size])
+        };
+        let units = edges(UNIT_MAX.ilog2()).chain([UNIT_MAX as i64, -(UNIT_MAX as i64)]);
+        for unit in units {
+            for value in edges(32) {
+                let exact = (i128::from(unit) * i128::from(value)).div_euclid(1 << 30);
+                assert_eq!(i128::from(scaled(unit, value)), exact);
+            }
+            let (whole, part) = (unit >> 30, unit & ((1 << 30) - 1));
+            for value in [VALUE_MAX, -VALUE_MAX] {
+                assert!(whole.checked_mul(value).is_some() && part.checked_mul(value).is_some());
+                // What the sum over all legs relies on: four units at most.
+                assert!(scaled(unit, value).unsigned_abs() <= 4 * UNIT_MAX);
+            }
+        }
+    }
+}

@@ -297,6 +297,54 @@ mod tests {
     }
 
     #[test]
+    fn every_split_of_a_small_position_makes_progress_and_favours_neither() {
+        let fractions = (0..=32u64).map(|part| part << 27);
+        let fractions =
+            fractions.flat_map(|fraction| [fraction.saturating_sub(1), fraction, fraction + 1]);
+        for (fraction, base_lots) in
+            fractions.flat_map(|fraction| (-12..=12i64).map(move |lots| (fraction, lots)))
+        {
+            for quote in -25..=25i64 {
+                let position = Position {
+                    base_lots,
+                    quote,
+                    ..Position::default()
+                };
+                let (lots, part) = split(&position, fraction).unwrap();
+                let whole = i128::from(fraction.min(Q32_ONE));
+                let exact = (i128::from(base_lots.abs()) * whole + i128::from(Q32_ONE) - 1) >> 32;
+                assert_eq!(i128::from(lots), exact * i128::from(base_lots.signum()));
+                // Towards zero, pro rata to the lots that really move.
+                let (over, under) = match base_lots {
+                    0 => (whole, i128::from(Q32_ONE)),
+                    _ => (lots.abs().into(), base_lots.abs().into()),
+                };
+                assert_eq!(i128::from(part), i128::from(quote) * over / under);
+                assert!(lots != 0 || base_lots == 0 || fraction == 0);
+                let least = whole_lots_q32(base_lots, fraction.min(Q32_ONE));
+                assert!(least <= Q32_ONE && (base_lots == 0 || least + 1 >= fraction.min(Q32_ONE)));
+            }
+        }
+    }
+
+    #[test]
+    fn shares_of_every_size_are_exact() {
+        let sizes =
+            (0..127).flat_map(|bit| [(1i128 << bit) - 1, 1 << bit, -(1 << bit), (-1 << bit) + 1]);
+        for shares in sizes.chain([i128::MAX, -i128::MAX]) {
+            for fraction in (0..=32).flat_map(|bit| [(1u64 << bit) - 1, 1 << bit]) {
+                let ours = share_of(I80F48::from_bits(shares), fraction).unwrap();
+                // Through 64-bit halves.
+                let size = shares.unsigned_abs();
+                let (high, low) = (size >> 64, size & u128::from(u64::MAX));
+                let part = u128::from(fraction.min(Q32_ONE));
+                let exact = ((high * part) << 32) + ((low * part) >> 32);
+                assert_eq!(ours.to_bits(), exact as i128 * shares.signum());
+            }
+        }
+    }
+
+    #[test]
     fn shares_round_towards_zero_at_any_size() {
         let tiny = I80F48::DELTA;
         assert_eq!(share_of(tiny, Q32_ONE / 2), Some(I80F48::ZERO));
