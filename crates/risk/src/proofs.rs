@@ -719,6 +719,33 @@ fn volatilities_never_leave_their_words() {
     }
 }
 
+#[test]
+fn distances_from_the_money_are_exact_at_the_edges() {
+    let surface = Surface {
+        atm_q32: [Q32_ONE; 6],
+        skew_q32: ONE / 8,
+        smile_q32: ONE / 64,
+        floor_q32: 0,
+        cap_q32: u64::MAX,
+    };
+    for ln in edges_i64() {
+        for s in edges_u64() {
+            let size = u128::from(ln.unsigned_abs()) << 27;
+            // Beyond all deviations, and without any, as far as is told apart.
+            let z = size.checked_div(s.into()).unwrap_or(u128::MAX);
+            let z = if ln.unsigned_abs() >> 36 == 0 {
+                z
+            } else {
+                u128::MAX
+            };
+            let z = z.min(Z_MAX_Q27.into()) as i64 * if ln < 0 { -1 } else { 1 };
+            let factor = factor_q32(surface.skew_q32, surface.smile_q32, z);
+            let ours = surface.volatility_q32(Q32_ONE, s, ln);
+            assert_eq!(ours, factor.max(0).unsigned_abs(), "{ln} {s}");
+        }
+    }
+}
+
 // scenarios.rs
 
 #[test]

@@ -1,6 +1,6 @@
 //! Arithmetic that cannot overflow, because of bounds that are proved.
 //!
-//! On the on-chain VM a check after every product costs as much as the product. Where the operands' bounds make it needless, `exact_mul` and
+//! On the on-chain VM a check after every operation costs compute units. Where the operands' bounds make it needless, `exact_mul` and
 //! its like wrap instead. Builds with debug assertions, so every test, check each of them; and what is generic over [`Word`] also runs on
 //! intervals, which proves that no input within the bounds leaves the type, and on small words, on which every input is tried
 //! (`proofs.rs`, `docs/proofs.md`).

@@ -243,7 +243,7 @@ mod tests {
     /// Indexes around 1 and beyond: neighbours of round ones, and whatever has few bits.
     fn some_indexes() -> impl Iterator<Item = I80F48> + Clone {
         let around = |bits: i128| [bits - 1, bits, bits + 1].map(I80F48::from_bits);
-        let round = (32..80).map(|eighths| eighths << 43);
+        let round = (32..80).map(|parts_of_32| parts_of_32 << 43);
         round.chain((40..70).map(|k| 1 << k)).flat_map(around)
     }
 
