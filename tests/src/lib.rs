@@ -1,7 +1,7 @@
 //! What integration tests share: a stage with an exchange and traders, and refusals that must change nothing.
 
 pub mod catalogue;
-pub mod probe;
+pub use ballast_sim::probe;
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;

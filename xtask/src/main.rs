@@ -81,6 +81,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build, then send random transactions of every instruction to the program and check what must always hold after each.
+    ///
+    /// Prints one JSON object on standard output; what else is said goes to standard error.
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Arguments for the fuzzer; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build, then run an exchange on a local cluster: prices that walk, a market maker, a keeper, the app. Ctrl-C stops it.
     ///
     /// With `--no-app` Node.js is not needed.
@@ -123,7 +132,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             arguments,
         } => tasks::test(&workspace, no_cluster, &arguments),
         Command::Bench => bench::bench(&workspace),
-        Command::Demo { arguments } => tasks::demo(&workspace, &arguments),
+        Command::Demo { arguments } => tasks::simulate(&workspace, "demo", &arguments),
+        Command::Fuzz { arguments } => tasks::simulate(&workspace, "fuzz", &arguments),
         Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),
         Command::App { task, arguments } => app::run_task(&workspace, task, &arguments),
         Command::Check => tasks::check(&workspace),
@@ -139,6 +149,7 @@ mod tests {
             Ok(
                 Command::Test { arguments, .. }
                 | Command::Demo { arguments }
+                | Command::Fuzz { arguments }
                 | Command::Localnet { arguments },
             ) => arguments,
             _ => panic!("{line} is refused"),
@@ -188,6 +199,7 @@ mod tests {
             ["--", "--nocapture"]
         );
         assert_eq!(passed_on("xtask demo --help"), ["--help"]);
+        assert_eq!(passed_on("xtask fuzz --steps 5"), ["--steps", "5"]);
         assert_eq!(
             passed_on("xtask localnet --reset fund x"),
             ["--reset", "fund", "x"]

@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `demo` and `check`.
+//! `cargo xtask test`, `demo`, `fuzz` and `check`.
 
 use std::process::Command;
 
@@ -59,13 +59,13 @@ pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Re
     app.in_browser("e2e", &[])
 }
 
-/// Builds, then runs the demo, compiled like the tests: their dependencies, the whole VM, serve it too.
-pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+/// Builds, then runs a program of the simulator, compiled like the tests: their dependencies, the whole VM, serve it too.
+pub fn simulate(workspace: &Workspace, program: &str, arguments: &[String]) -> Result<()> {
     build(workspace, &[])?;
     // From where the user stands, so that his paths mean what he thinks.
     let mut command = cargo();
     command
-        .args(["run", "--package", "ballast-sim", "--bin", "demo"])
+        .args(["run", "--package", "ballast-sim", "--bin", program])
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"))
         .arg("--")

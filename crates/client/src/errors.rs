@@ -47,6 +47,14 @@ impl Refusal {
         }
     }
 
+    /// Which instruction of the transaction was refused, if it was one.
+    pub fn instruction(&self) -> Option<usize> {
+        match self.error {
+            TransactionError::InstructionError(index, _) => Some(index.into()),
+            _ => None,
+        }
+    }
+
     /// The error of Ballast, if it was that which refused.
     pub fn program_error(&self) -> Option<BallastError> {
         let own = format!("Program {} failed: ", ballast::ID);
@@ -63,7 +71,12 @@ impl Refusal {
     pub fn name(&self) -> String {
         match (self.program_error(), self.code()) {
             (Some(error), _) => error.name(),
-            (None, Some(code)) => format!("Custom({code})"),
+            (None, Some(code)) => {
+                // Anchor's own errors are named in the log.
+                let mut named = self.logs.iter().filter_map(|line| line.split("Error Code: ").nth(1));
+                let name = named.next().and_then(|rest| rest.split('.').next());
+                name.map_or_else(|| format!("Custom({code})"), str::to_owned)
+            }
             (None, None) => match &self.error {
                 TransactionError::InstructionError(_, error) => format!("{error:?}"),
                 error => format!("{error:?}"),

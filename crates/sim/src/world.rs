@@ -56,6 +56,31 @@ impl World {
         Ok(world)
     }
 
+    /// The same without looking at signatures: whoever is marked as a signer has signed. Much faster.
+    #[must_use]
+    pub fn trusting(self) -> Self {
+        Self {
+            svm: self.svm.with_sigverify(false),
+            ..self
+        }
+    }
+
+    /// A copy that goes its own way.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            svm: self.svm.clone(),
+            payer: self.payer.insecure_clone(),
+            transactions: self.transactions,
+            compute_units: BTreeMap::new(),
+        }
+    }
+
+    /// The slot.
+    pub fn slot(&self) -> u64 {
+        self.svm.get_sysvar::<Clock>().slot
+    }
+
     /// Cluster time, unix seconds.
     pub fn now(&self) -> i64 {
         self.svm.get_sysvar::<Clock>().unix_timestamp
@@ -100,6 +125,14 @@ impl World {
             &all,
             self.svm.latest_blockhash(),
         );
+        self.deliver(transaction)
+    }
+
+    /// Sends a transaction that is signed already.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn deliver(&mut self, transaction: Transaction) -> Result<TransactionMetadata, Refusal> {
         self.transactions += 1;
         match self.svm.send_transaction(transaction) {
             Ok(done) => {
@@ -208,8 +241,8 @@ impl World {
     }
 }
 
-/// Where `cargo xtask build` puts the programs.
-fn deploy_folder() -> PathBuf {
+/// Where the built programs are: `$BALLAST_DEPLOY_DIR`, or where `cargo xtask build` puts them by default.
+pub fn deploy_folder() -> PathBuf {
     std::env::var_os("BALLAST_DEPLOY_DIR").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"),
         PathBuf::from,

@@ -7,8 +7,8 @@ use ballast_client::args::{
 use ballast_client::instructions;
 use ballast_client::state::{MarginAccount, MarketKind, MarketTerms, Side, next_expiry};
 use ballast_risk::Q32_ONE;
+use ballast_sim::deploy_folder;
 use ballast_sim::{Venue, VenueConfig};
-use ballast_tests::probe::deploy_directory;
 use ballast_tests::{BTC, ETH, SOL, Stage};
 use serde_json::Value;
 use solana_signer::Signer;
@@ -263,7 +263,7 @@ fn snake_case(name: &str) -> String {
 
 /// The names of all instructions, from the interface that clients use.
 fn instruction_names() -> Vec<String> {
-    let path = deploy_directory().join("../idl/ballast.json");
+    let path = deploy_folder().join("../idl/ballast.json");
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let interface: Value = serde_json::from_str(&text).unwrap();

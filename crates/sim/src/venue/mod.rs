@@ -81,6 +81,18 @@ impl Venue {
         Ok(venue)
     }
 
+    /// A copy, for a copy of its world.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            addresses: self.addresses,
+            admin: self.admin.insecure_clone(),
+            mints: self.mints.clone(),
+            config: self.config.clone(),
+            seed: self.seed,
+        }
+    }
+
     fn list(&self, world: &mut World, index: usize) -> Result<()> {
         let name = self.config.assets[index].name;
         let (admin, payer) = (self.admin.pubkey(), world.payer.pubkey());

@@ -1,7 +1,6 @@
 //! The program `sbf-probe` in a VM of its own.
 
-use std::{env, path::PathBuf};
-
+use crate::world::deploy_folder;
 use ballast_client::state::health::View;
 use ballast_client::state::{MarginAccount, Tagged};
 use litesvm::LiteSVM;
@@ -55,7 +54,7 @@ impl Probe {
         let payer = Keypair::new();
         svm.airdrop(&payer.pubkey(), 1_000_000_000_000).unwrap();
         let program = Address::new_unique();
-        let file = deploy_directory().join("sbf_probe.so");
+        let file = deploy_folder().join("sbf_probe.so");
         svm.add_program_from_file(program, &file)
             .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", file.display()));
         Self {
@@ -147,12 +146,4 @@ fn metered(log: &[String]) -> u64 {
         [first, second, third] => (second - third) - (first - second),
         _ => 0,
     }
-}
-
-/// `$BALLAST_DEPLOY_DIR`, or where `cargo xtask build` puts programs by default.
-pub fn deploy_directory() -> PathBuf {
-    env::var_os("BALLAST_DEPLOY_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy"),
-        PathBuf::from,
-    )
 }
