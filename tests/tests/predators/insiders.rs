@@ -1,4 +1,4 @@
-//! The owner, his delegate and his accomplices buy the account from themselves.
+//! The owner and his accomplices buy the account from themselves.
 
 use crate::scene::{Raid, WHOLE, between, close, event};
 use ballast::error::BallastError;
@@ -10,11 +10,9 @@ use ballast_tests::SOL;
 use solana_signer::Signer;
 
 #[test]
-fn the_owner_and_his_delegate_do_not_get_the_discount() {
+fn the_owner_does_not_get_the_discount() {
     let mut raid = Raid::new();
     let owner = raid.flagged_long(10);
-    let helper = raid.stage.trader(11, 100_000.0);
-    raid.stage.set_delegate(&owner, &helper);
     // A second account of the owner's with money in it.
     let addresses = raid.stage.venue.addresses;
     let payer = raid.stage.world.payer.pubkey();
@@ -34,14 +32,12 @@ fn the_owner_and_his_delegate_do_not_get_the_discount() {
         fraction_max_q32: WHOLE,
         price_max: i64::MAX,
     };
-    for (with, by) in [(second, &owner), (raid.stage.account(&helper), &helper)] {
-        let (key, signer) = (by.pubkey(), by);
-        let own = instructions::liquidate(&addresses, &quote, &account, &with, &key, &[], args);
-        let accrue = raid.stage.accrue(0);
-        raid.refused(&[accrue, own], &[signer], BallastError::SameAccount);
-    }
+    let key = owner.pubkey();
+    let own = instructions::liquidate(&addresses, &quote, &account, &second, &key, &[], args);
+    let accrue = raid.stage.accrue(0);
+    raid.refused(&[accrue, own], &[&owner], BallastError::SameAccount);
     // Cash from the second account is what he may use.
-    let before = raid.wealth(&[&owner, &helper]);
+    let before = raid.wealth(&[&owner]);
     let mint = &raid.stage.venue.mints[0];
     let transfer = instructions::transfer(
         &addresses,
@@ -53,7 +49,19 @@ fn the_owner_and_his_delegate_do_not_get_the_discount() {
     );
     raid.act(&[transfer], &[&owner]);
     assert!(!raid.is_flagged(&owner));
-    between(raid.wealth(&[&owner, &helper]) - before, -2, 0);
+    between(raid.wealth(&[&owner]) - before, -2, 0);
+}
+
+/// Whoever is named as the delegate, a keeper for instance, may liquidate like anybody: else an owner could keep him away by naming him.
+#[test]
+fn a_delegate_liquidates_like_anybody() {
+    let mut raid = Raid::new();
+    let owner = raid.long(10);
+    let keeper = raid.stage.trader(11, 100_000.0);
+    raid.stage.set_delegate(&owner, &keeper);
+    raid.price(SOL, 193.0);
+    raid.flag(&owner);
+    assert!(raid.take(&owner, &keeper, WHOLE).fraction_q32 > 0);
 }
 
 /// The account's owner has an accomplice take the slice, and trades it back.

@@ -69,6 +69,64 @@ fn hundreds_of_single_lots_cost_a_counterparty_units() {
     close(raid.equity(&loser), -2_510.0 + 75.3, 600.0);
 }
 
+/// A gift to the fund keeps deleveraging away while it lasts. A winner who takes the insolvent account's lots one by one meanwhile pays for them himself
+/// what deleveraging would have cost him: the account pays him nothing.
+#[test]
+fn slivers_of_an_insolvent_account_do_not_spare_a_winner_his_part() {
+    let mut raid = Raid::new();
+    let (loser, winners) = gapped(&mut raid);
+    let giver = winners[0].insecure_clone();
+    let fund = raid.stage.venue.addresses.insurance_fund();
+    raid.stage.mint(&giver, 0, 150_000_000);
+    let stage = &mut raid.stage;
+    stage
+        .venue
+        .deposit_into(&mut stage.world, &giver, &fund, 0, 150_000_000)
+        .unwrap();
+    let before = (raid.worth(&giver), raid.stage.state(&loser));
+    let cash = raid.stage.balance(&loser, 0);
+    for _ in 0..200 {
+        let take = raid.take_instruction(&loser, &giver, 1, i64::MAX);
+        raid.act(&[take], &[&giver]);
+    }
+    // No lot has moved, and nothing was paid to him but what the fund owes for the fraction: less than a unit each.
+    let after = raid.stage.state(&loser);
+    assert_eq!(after.positions, before.1.positions);
+    between(raid.stage.balance(&loser, 0) - cash, 0, 200);
+    between(raid.worth(&giver) - before.0, -400, 0);
+}
+
+/// An insolvent account cannot close against an accomplice at the mark and leave the loss to lenders.
+#[test]
+fn an_insolvent_account_does_not_trade() {
+    let mut raid = Raid::new();
+    let loser = raid.stage.trader(10, 3_500.0);
+    let winner = raid.stage.trader(11, 50_000.0);
+    raid.deal(&winner, &loser, SOL, 100.0, 200.0);
+    raid.price(SOL, 140.0);
+    for flagged in [false, true] {
+        if flagged {
+            raid.flag(&loser);
+        }
+        // A tick above the mark, which pays the fee: neither equity nor ratio would fall.
+        let sell = raid.order(ballast_client::state::Side::Ask, 100.0, 140.05, true);
+        let id = raid.stage.state(&loser).next_order_id;
+        let place = raid.stage.place(&loser, SOL, sell);
+        raid.act(&[place], &[&loser]);
+        let buy = raid.order(ballast_client::state::Side::Bid, 100.0, 140.05, true);
+        let taker_id = raid.stage.state(&winner).next_order_id;
+        let place = raid.stage.place(&winner, SOL, buy);
+        let fill = raid
+            .stage
+            .fill(SOL, (&loser, id), (&winner, taker_id), u64::MAX);
+        raid.refused(
+            &[place, fill],
+            &[&winner],
+            BallastError::MakerBelowInitialMargin,
+        );
+    }
+}
+
 #[test]
 fn prices_at_which_nobody_is_deleveraged_and_no_loss_is_shared() {
     let mut raid = Raid::new();

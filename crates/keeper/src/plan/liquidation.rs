@@ -175,8 +175,8 @@ fn slice_job(
     ) else {
         return Ok(None);
     };
-    // Neither the owner nor the account's delegate may buy it from himself.
-    if account.may_trade(&own.owner) || account.may_trade(&round.identity.signer) {
+    // The owner may not buy it from himself.
+    if [own.owner, round.identity.signer].contains(&account.owner) {
         return Ok(None);
     }
     let mut parties = Parties {

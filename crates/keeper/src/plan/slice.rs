@@ -1,6 +1,6 @@
 //! A slice of a liquidation as the program would take it, on copies of the accounts: what moves, who pays whom, how everybody stands afterwards.
 
-use ballast::instructions::{share_of, split};
+use ballast::instructions::{share_of, split, stays_with_losses};
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, signed_value_ceil};
@@ -141,8 +141,10 @@ pub(super) fn take(
     let (account, liquidator) = (&mut parties.account, &mut parties.liquidator);
     let mut valued = report.positions().iter();
     for from in account.positions.iter_mut().filter(|slot| !slot.is_free()) {
-        let value = valued.next().ok_or(StateError::UnknownIndex)?.value;
-        take_position(view, from, value, liquidator, fraction_q32, &mut moved)?;
+        let valued = valued.next().ok_or(StateError::UnknownIndex)?;
+        let round_down = stays_with_losses(report.equity_mark, valued.profit);
+        let from = (from, valued.value, round_down);
+        take_position(view, from, liquidator, fraction_q32, &mut moved)?;
     }
     pay(view, parties, terms, fraction_q32, moved.value, &mut bank)?;
 
@@ -192,8 +194,7 @@ fn take_balance(
 
 fn take_position(
     view: &View,
-    from: &mut Position,
-    lots_value: i64,
+    (from, lots_value, round_down): (&mut Position, i64, bool),
     liquidator: &mut MarginAccount,
     fraction_q32: u64,
     moved: &mut Moved,
@@ -203,7 +204,7 @@ fn take_position(
     view.settle_funding(from)?;
     view.settle_funding(to)?;
     let settled = *from;
-    let (lots, quote) = split(from, fraction_q32).ok_or(StateError::Overflow)?;
+    let (lots, quote) = split(from, fraction_q32, round_down).ok_or(StateError::Overflow)?;
     if lots == 0 && quote == 0 {
         return Ok(());
     }

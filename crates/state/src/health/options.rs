@@ -19,6 +19,9 @@ use fixed::types::I80F48;
 /// account together stay below 2^63.
 const UNIT_MAX: u64 = 1 << 55;
 const _: () = assert!((POSITIONS_MAX as u64 + 1) * 4 * UNIT_MAX < 1 << 63);
+/// Who adds risk stays so many times below that: no price may take a portfolio to where nobody could say what it is worth, since nobody could
+/// liquidate it either. The unit grows with the underlying's price.
+const UNIT_ROOM: u64 = 64;
 
 /// What all legs of one underlying share.
 struct Chain<'a> {
@@ -127,7 +130,11 @@ impl<'a> Assessment<'a, '_> {
 
         let notional = value_floor(position.base_lots.unsigned_abs(), forward)?;
         let unit = mul_q32_floor(notional, leg.scale_q32())?;
-        if unit.unsigned_abs() > UNIT_MAX {
+        let most = match self.purpose {
+            Purpose::AddRisk | Purpose::TakeOver => UNIT_MAX / UNIT_ROOM,
+            Purpose::ReduceRisk | Purpose::Liquidate => UNIT_MAX,
+        };
+        if unit.unsigned_abs() > most {
             return Err(StateError::Overflow);
         }
         let sign = position.base_lots.signum();

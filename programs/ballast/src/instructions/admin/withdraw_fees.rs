@@ -1,9 +1,9 @@
 use crate::error::{BallastError, Coded};
 use crate::events::FeesWithdrawn;
-use crate::instructions::Payment;
+use crate::instructions::{Payment, require_not_paused};
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
-use ballast_state::{Bank, Exchange};
+use ballast_state::{Bank, Exchange, Pausable};
 
 #[derive(Accounts)]
 pub struct WithdrawFees<'info> {
@@ -33,6 +33,8 @@ impl WithdrawFees<'_> {
     /// Takes the exchange's part of the interest and origination fees out of a bank; `u64::MAX` takes all.
     pub fn handle(ctx: Context<Self>, amount: u64) -> Result<()> {
         let accounts = ctx.accounts;
+        let now = Clock::get()?.unix_timestamp;
+        require_not_paused(&*accounts.exchange.load()?, Pausable::Withdraw, now)?;
         let mut bank = accounts.bank.load_mut()?;
         let amount = if amount == u64::MAX {
             bank.fees
@@ -47,8 +49,7 @@ impl WithdrawFees<'_> {
             BallastError::InsufficientVaultLiquidity
         );
         bank.fees -= amount;
-        bank.count_outflow(amount, Clock::get()?.unix_timestamp)
-            .coded()?;
+        bank.count_outflow(amount, now).coded()?;
         emit!(FeesWithdrawn {
             exchange: accounts.exchange.key(),
             asset: bank.asset,

@@ -90,9 +90,9 @@ impl<'info> Liquidate<'info> {
             liquidator.may_trade(&accounts.signer.key()),
             BallastError::NotOwnerOrDelegate
         );
-        // Neither the owner nor the account's delegate may buy it from himself at a discount.
-        let independent =
-            !account.may_trade(&liquidator.owner) && !account.may_trade(&accounts.signer.key());
+        // The owner may not buy it from himself at a discount. His delegate may: anyone can be named as one, a keeper who is about to liquidate too.
+        let owner = account.owner;
+        let independent = owner != liquidator.owner && owner != accounts.signer.key();
         require!(independent, BallastError::SameAccount);
         require!(!liquidator.in_liquidation(), BallastError::InLiquidation);
         require!(

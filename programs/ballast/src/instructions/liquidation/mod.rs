@@ -12,5 +12,5 @@ pub use auto_deleverage::*;
 pub use flag::*;
 pub use liquidate::*;
 pub use resolve_bankruptcy::*;
-pub use slice::{share_of, split};
+pub use slice::{share_of, split, stays_with_losses};
 pub use start_liquidation::*;

@@ -67,6 +67,7 @@ impl ResolveBankruptcy<'_> {
         let asset = bank.asset;
         let now = view.now;
         let indexes = &mut board.assets[usize::from(asset)];
+        require!(account.balance(asset).is_some(), BallastError::NoLoan);
         let balance = account.balance_mut(asset).coded()?;
         let maximum_q32 = parameters.loss_maximum_q32;
         let written_off = bank

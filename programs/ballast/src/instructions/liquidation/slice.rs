@@ -61,7 +61,7 @@ pub struct Slice {
 
 impl Slice {
     /// Moves `fraction_q32` of every balance and position. Residues of shares stay with the account; lots are rounded up,
-    /// so that every slice makes progress.
+    /// so that every slice makes progress, but for those that an insolvent account loses on ([`split`]).
     pub fn take(
         view: &View,
         report: &Report,
@@ -87,8 +87,15 @@ impl Slice {
         }
         let mut valued = report.positions().iter();
         for from in account.positions.iter_mut().filter(|from| !from.is_free()) {
-            let value = valued.next().ok_or(BallastError::UnknownIndex)?.value;
-            slice.take_position(view, from, value, liquidator, fraction_q32, netting)?;
+            let valued = valued.next().ok_or(BallastError::UnknownIndex)?;
+            let round_down = stays_with_losses(report.equity_mark, valued.profit);
+            slice.take_position(
+                view,
+                (from, valued.value, round_down),
+                liquidator,
+                fraction_q32,
+                netting,
+            )?;
         }
         Ok(slice)
     }
@@ -142,12 +149,11 @@ impl Slice {
         Ok(())
     }
 
-    /// Moves a part of a position whose lots are worth `lots_value` at their mark.
+    /// Moves a part of a position whose lots are worth so much at their mark and may round down.
     fn take_position(
         &mut self,
         view: &View,
-        from: &mut Position,
-        lots_value: i64,
+        (from, lots_value, round_down): (&mut Position, i64, bool),
         liquidator: &mut MarginAccount,
         fraction_q32: u64,
         netting: &Netting,
@@ -159,7 +165,8 @@ impl Slice {
             view.settle_funding(to).coded()?,
         ];
         let settled = *from;
-        let (lots, quote) = split(from, fraction_q32).ok_or(BallastError::Overflow)?;
+        let moved = split(from, fraction_q32, round_down);
+        let (lots, quote) = moved.ok_or(BallastError::Overflow)?;
         if lots == 0 && quote == 0 {
             return Ok(());
         }
@@ -234,8 +241,15 @@ pub fn share_of(shares: I80F48, fraction_q32: u64) -> Option<I80F48> {
     Some(I80F48::from_bits(if shares < 0 { -bits } else { bits }))
 }
 
-/// Lots (rounded up) and the quote that goes with them, pro rata to the lots.
-pub fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
+/// Whether a position's lots round down in a slice: those on which an insolvent account loses. What rounding moves beyond the fraction is paid for
+/// at marks, and lots that lose are paid for by the account: by slivers of a lot each a winner could take all his counterparty's lots for its
+/// cash and a loan, instead of bearing his part in [`auto_deleverage`](crate::instructions::AutoDeleverage).
+pub fn stays_with_losses(equity_mark: i64, profit: i64) -> bool {
+    equity_mark < 0 && profit < 0
+}
+
+/// Lots, rounded up or down, and the quote that goes with them, pro rata to the lots.
+pub fn split(position: &Position, fraction_q32: u64, round_down: bool) -> Option<(i64, i64)> {
     if fraction_q32 >= Q32_ONE {
         return Some((position.base_lots, position.quote));
     }
@@ -244,8 +258,12 @@ pub fn split(position: &Position, fraction_q32: u64) -> Option<(i64, i64)> {
         let quote = i128::from(position.quote) * i128::from(fraction_q32) / i128::from(Q32_ONE);
         return Some((0, i64::try_from(quote).ok()?));
     }
-    let lots = (u128::from(size) * u128::from(fraction_q32)).div_ceil(u128::from(Q32_ONE)) as u64;
-    let quote = i128::from(position.quote) * i128::from(lots) / i128::from(size);
+    let product = u128::from(size) * u128::from(fraction_q32);
+    let lots = match round_down {
+        true => product / u128::from(Q32_ONE),
+        false => product.div_ceil(u128::from(Q32_ONE)),
+    };
+    let quote = i128::from(position.quote) * lots as i128 / i128::from(size);
     let signed = i64::try_from(lots).ok()? * position.base_lots.signum();
     Some((signed, i64::try_from(quote).ok()?))
 }
@@ -261,14 +279,20 @@ mod tests {
             quote: 1_001,
             ..Position::default()
         };
-        assert_eq!(split(&position, Q32_ONE / 100), Some((-1, 100)));
-        assert_eq!(split(&position, Q32_ONE / 2), Some((-5, 500)));
-        assert_eq!(split(&position, Q32_ONE), Some((-10, 1_001)));
+        assert_eq!(split(&position, Q32_ONE / 100, false), Some((-1, 100)));
+        assert_eq!(split(&position, Q32_ONE / 2, false), Some((-5, 500)));
+        assert_eq!(split(&position, Q32_ONE, false), Some((-10, 1_001)));
         let settled = Position {
             quote: -9,
             ..Position::default()
         };
-        assert_eq!(split(&settled, Q32_ONE / 2), Some((0, -4)));
+        assert_eq!(split(&settled, Q32_ONE / 2, false), Some((0, -4)));
+        // An insolvent account's losses round the other way.
+        assert!(stays_with_losses(-1, -1) && !stays_with_losses(0, -1));
+        assert!(!stays_with_losses(-1, 0));
+        assert_eq!(split(&position, Q32_ONE / 100, true), Some((0, 0)));
+        assert_eq!(split(&position, Q32_ONE / 4, true), Some((-2, 200)));
+        assert_eq!(split(&position, Q32_ONE, true), Some((-10, 1_001)));
     }
 
     #[test]
@@ -310,7 +334,7 @@ mod tests {
                     quote,
                     ..Position::default()
                 };
-                let (lots, part) = split(&position, fraction).unwrap();
+                let (lots, part) = split(&position, fraction, false).unwrap();
                 let whole = i128::from(fraction.min(Q32_ONE));
                 let exact = (i128::from(base_lots.abs()) * whole + i128::from(Q32_ONE) - 1) >> 32;
                 assert_eq!(i128::from(lots), exact * i128::from(base_lots.signum()));

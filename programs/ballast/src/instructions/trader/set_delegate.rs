@@ -11,15 +11,9 @@ pub struct SetDelegate<'info> {
 }
 
 impl SetDelegate<'_> {
-    /// Lets another key deposit and trade for the account, never withdraw; the default key takes that back. An account in liquidation names
-    /// nobody new: a delegate cannot liquidate it.
+    /// Lets another key deposit and trade for the account, never withdraw; the default key takes that back.
     pub fn handle(ctx: Context<Self>, delegate: Pubkey) -> Result<()> {
         let mut account = ctx.accounts.margin_account.load_mut()?;
-        let takes_back = delegate == Pubkey::default();
-        require!(
-            takes_back || !account.in_liquidation(),
-            BallastError::InLiquidation
-        );
         account.delegate = delegate;
         emit!(DelegateSet {
             margin_account: ctx.accounts.margin_account.key(),
