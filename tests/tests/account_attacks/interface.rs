@@ -1,6 +1,6 @@
 //! The interface that clients use: what each instruction says about its accounts.
 
-use ballast_tests::probe::deploy_directory;
+use ballast_sim::deploy_folder;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ pub enum Seed {
 
 /// The accounts of every instruction, by its name.
 pub fn read() -> BTreeMap<String, Vec<Slot>> {
-    let path = deploy_directory().join("../idl/ballast.json");
+    let path = deploy_folder().join("../idl/ballast.json");
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let interface: Value = serde_json::from_str(&text).unwrap();
