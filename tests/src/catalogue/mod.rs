@@ -65,7 +65,7 @@ impl Call {
     }
 }
 
-/// Somebody with a key. Everyone has a margin account and tokens on both exchanges, and the same authority, which the admin has too.
+/// Somebody with a key. Everyone has a margin account and tokens on both exchanges, and an authority of the one is that of the other as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Person {
     /// Does what traders do.
