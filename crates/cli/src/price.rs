@@ -144,7 +144,7 @@ fn figures(session: &Session, points: &[PricePoint], index: u8) -> Result<FeedFi
         validity: match validity {
             Validity::Fresh => "fresh",
             Validity::Wide => "wide",
-            Validity::Stale if entry.divergent != 0 => "divergent",
+            Validity::Stale if entry.is_divergent(feed) => "divergent",
             Validity::Stale => "stale",
             Validity::NeverSet => "never set",
         },

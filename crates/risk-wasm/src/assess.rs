@@ -572,13 +572,13 @@ fn doubts(view: &View, account: &MarginAccount) -> Result<Vec<Doubt>, StateError
     }
     let mut doubts = Vec::new();
     for feed in feeds {
-        let entry = view.board.price(feed)?;
-        let validity = entry.validity(exchange.feed(feed)?, view.now);
+        let (entry, listed) = (view.board.price(feed)?, exchange.feed(feed)?);
+        let validity = entry.validity(listed, view.now);
         if validity != Validity::Fresh {
             doubts.push(Doubt::Price {
                 feed,
                 validity: validity_name(validity),
-                divergent: entry.divergent != 0,
+                divergent: entry.is_divergent(listed),
                 age: crate::venue::age(entry.publish_time, view.now),
             });
         }

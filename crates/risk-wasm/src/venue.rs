@@ -553,7 +553,7 @@ fn feed(view: &View, index: u8) -> Result<FeedFigures, StateError> {
         publish_time: moment(entry.publish_time),
         age: age(entry.publish_time, view.now),
         validity: validity_name(entry.validity(feed, view.now)),
-        divergent: entry.divergent != 0,
+        divergent: entry.is_divergent(feed),
         price_q32: whole(entry.price.get()),
         confidence_q32: whole(entry.confidence.get()),
         slow_q32: whole(entry.slow.get()),

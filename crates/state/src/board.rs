@@ -1,7 +1,7 @@
 //! Everything that moves: prices, volatilities, indexes. Written by cranks, read by every health check.
 
 use crate::{
-    ASSETS_MAX, FEEDS_MAX, Feed, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_PATIENCE_S,
+    ASSETS_MAX, FEEDS_MAX, Feed, NONE, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_PATIENCE_S,
     SETTLEMENT_WINDOW_S, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX, Underlying,
     next_expiry,
 };
@@ -67,7 +67,7 @@ layout! {
         pub updated_slot: u64,
         /// Confidence over price, Q32.
         pub confidence_ratio_q32: u64,
-        /// 1 when apart from its second source.
+        /// 1 when apart from its second source; says nothing while the feed is compared with none, see [`PriceEntry::is_divergent`].
         pub divergent: u8,
         /// Fills the word.
         pub padding: [u8; 7],
@@ -99,13 +99,20 @@ impl PriceEntry {
     pub fn validity(&self, feed: &Feed, now: i64) -> Validity {
         if self.publish_time <= 0 || self.price.get().to_bits() <= 0 {
             Validity::NeverSet
-        } else if now.saturating_sub(self.publish_time) > feed.age_max_s() || self.divergent != 0 {
+        } else if now.saturating_sub(self.publish_time) > feed.age_max_s()
+            || self.is_divergent(feed)
+        {
             Validity::Stale
         } else if self.confidence_ratio_q32 > feed.max_confidence_q32 {
             Validity::Wide
         } else {
             Validity::Fresh
         }
+    }
+
+    /// Whether it was apart from its second source when they were last compared. A feed that is compared with none never is.
+    pub fn is_divergent(&self, feed: &Feed) -> bool {
+        self.divergent != 0 && feed.compare_with != NONE
     }
 
     /// Marks it as apart from, or in agreement with, its second source. A source that cannot be used says nothing.
@@ -120,7 +127,8 @@ impl PriceEntry {
         self.divergent = apart.into();
     }
 
-    /// Takes a newer price. The caller has checked it: positive, not older than the stored one, not in the future.
+    /// Takes a newer price. The caller has checked it: positive, not older than the stored one, not in the future. One of the same second as
+    /// the stored one changes nothing, so that nobody chooses among several; returned is whether it was taken.
     pub fn update(
         &mut self,
         feed: &Feed,
@@ -129,18 +137,24 @@ impl PriceEntry {
         ema: I80F48,
         publish_time: i64,
         slot: u64,
-    ) {
+    ) -> bool {
+        if publish_time <= self.publish_time {
+            return false;
+        }
         self.accumulate_settlement(feed, publish_time);
-        let slow = if self.publish_time == 0 {
+        let slow = if self.publish_time == 0 || feed.slow_price_half_life_s == 0 {
             price
+        } else if self.is_divergent(feed) {
+            // What stood until now was doubted.
+            self.slow.get()
         } else {
             // The price that stood until now gets the weight of the time it stood; a new one gets none yet, so that a
             // single spike after a quiet hour moves nothing.
-            let elapsed_s = publish_time.saturating_sub(self.publish_time).max(0);
+            let elapsed_s = publish_time.saturating_sub(self.publish_time);
             next_average(
                 self.slow.get(),
                 self.price.get(),
-                elapsed_s as u64,
+                elapsed_s.unsigned_abs(),
                 feed.slow_price_half_life_s,
             )
         };
@@ -151,7 +165,7 @@ impl PriceEntry {
         self.confidence_ratio_q32 = price_ratio_q32(confidence, price);
         self.publish_time = publish_time;
         self.updated_slot = slot;
-        self.settlement_until = publish_time;
+        true
     }
 }
 
@@ -485,6 +499,84 @@ mod tests {
         assert_eq!(average(&entry), (100.0, 60));
         publish(&mut entry, 540, 300);
         assert_eq!(average(&entry).1, 80);
+    }
+
+    #[test]
+    fn no_second_counts_twice() {
+        let (mut entry, source) = (PriceEntry::zeroed(), PriceEntry::zeroed());
+        publish(&mut entry, 600, 100);
+        for (published, now) in [(590, 580), (590, 580), (585, 575), (584, 560), (584, 560)] {
+            // Compared at the cluster's time, which is ahead of the time of the price; as often as anybody likes.
+            for _ in 0..60 {
+                publish(&mut entry, published, 100);
+                entry.compare(&feed(), &source, &feed(), EXPIRY - now);
+            }
+            assert_eq!(average(&entry), (100.0, 600 - now as u64));
+        }
+        // A price that is published ahead of the cluster's time does not count before it.
+        publish(&mut entry, 550, 100);
+        entry.compare(&feed(), &source, &feed(), EXPIRY - 555);
+        assert_eq!(average(&entry), (100.0, 50));
+        publish(&mut entry, 540, 100);
+        assert_eq!(average(&entry), (100.0, 60));
+    }
+
+    #[test]
+    fn of_one_second_only_the_first_price_is_taken() {
+        let mut entry = PriceEntry::zeroed();
+        publish(&mut entry, 600, 100);
+        let before = entry;
+        publish(&mut entry, 600, 130);
+        publish(&mut entry, 601, 130);
+        assert_eq!(bytemuck::bytes_of(&entry), bytemuck::bytes_of(&before));
+    }
+
+    #[test]
+    fn a_divergent_price_moves_no_slow_price() {
+        let feed = Feed {
+            slow_price_half_life_s: 60,
+            ..feed()
+        };
+        let mut entry = PriceEntry::zeroed();
+        let mut publish = |before_s: i64, price: i64, divergent: u8| {
+            let price = I80F48::from_num(price);
+            entry.update(&feed, price, I80F48::ZERO, price, EXPIRY - before_s, 1);
+            entry.divergent = divergent;
+            entry.slow.get().to_num::<f64>()
+        };
+        assert_eq!(publish(600, 100, 0), 100.0);
+        assert_eq!(publish(540, 200, 1), 100.0);
+        assert_eq!(publish(480, 100, 0), 100.0);
+        assert_eq!(publish(420, 200, 0), 100.0);
+        assert!((publish(360, 100, 0) - 150.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn without_a_half_life_the_slow_price_is_the_present_one() {
+        let feed = Feed {
+            slow_price_half_life_s: 0,
+            ..feed()
+        };
+        let mut entry = PriceEntry::zeroed();
+        for (before_s, price) in [(600, 100), (599, 130), (500, 90)] {
+            let price = I80F48::from_num(price);
+            entry.update(&feed, price, I80F48::ZERO, price, EXPIRY - before_s, 1);
+            assert_eq!(entry.slow.get(), price);
+        }
+    }
+
+    #[test]
+    fn a_feed_that_is_compared_with_none_is_never_divergent() {
+        let mut entry = PriceEntry::zeroed();
+        publish(&mut entry, 600, 100);
+        entry.divergent = 1;
+        let (compared, now) = (feed(), EXPIRY - 600);
+        let alone = Feed {
+            compare_with: NONE,
+            ..compared
+        };
+        assert_eq!(entry.validity(&compared, now), Validity::Stale);
+        assert_eq!(entry.validity(&alone, now), Validity::Fresh);
     }
 
     #[test]

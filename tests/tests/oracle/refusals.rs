@@ -174,22 +174,25 @@ fn prices_out_of_time() {
             let future = at(&mut stage, time);
             stage.refused(&[future], &[], BallastError::PriceFromFuture);
         }
-        // The same second again is fine: several updates of one second may differ.
+        // The same second again is no refusal, but what stands stays: nobody chooses among several updates of one second.
+        let before = entry(&stage, asset as u8);
         edit(&mut stage, asset, |data| {
             write(data, layout.price, &50_000_000_000i64.to_le_bytes());
         });
         let same = at(&mut stage, published);
         stage.world.send(&[same], &[]).unwrap();
-        let decimals = stage.venue.config.assets[asset].decimals;
+        let after = entry(&stage, asset as u8);
+        assert_eq!(bytemuck::bytes_of(&after), bytemuck::bytes_of(&before));
+        // The cluster's clock may lag by ten seconds.
+        let ahead = at(&mut stage, published + 10);
+        stage.world.send(&[ahead], &[]).unwrap();
         let taken = entry(&stage, asset as u8);
+        assert_eq!(taken.publish_time, published + 10);
+        let decimals = stage.venue.config.assets[asset].decimals;
         assert_eq!(
             taken.price.get().to_bits(),
             board_bits(50_000_000_000, -8, decimals)
         );
-        // The cluster's clock may lag by ten seconds.
-        let ahead = at(&mut stage, published + 10);
-        stage.world.send(&[ahead], &[]).unwrap();
-        assert_eq!(entry(&stage, asset as u8).publish_time, published + 10);
     }
 }
 
@@ -271,9 +274,11 @@ fn a_definition_that_cannot_take_a_price_does_not_hold_up_another() {
     write(&mut bytes, PULL.price, &1i64.to_le_bytes());
     write(&mut bytes, PULL.exponent, &(-9i32).to_le_bytes());
     let key = Pubkey::new_unique();
-    put(&mut stage, &key, &RECEIVER, bytes);
     for others in [&[][..], &[stage.venue.price_account(ETH)]] {
         let keys = [&[key], others].concat();
+        let later = PULL.decode(&bytes).publish_time + 1;
+        write(&mut bytes, PULL.publish_time, &later.to_le_bytes());
+        put(&mut stage, &key, &RECEIVER, bytes.clone());
         let done = refresh(&mut stage, &keys);
         let (refused, updated) = outcome(&done);
         assert_eq!(refused, [(key, code(BallastError::PriceOutOfRange))]);

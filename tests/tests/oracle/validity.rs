@@ -7,7 +7,7 @@ use ballast::error::BallastError::{
 };
 use ballast_client::args::{FillArgs, LiquidateArgs};
 use ballast_client::state::health::Purpose;
-use ballast_client::state::{Board, PriceEntry, Side, Validity};
+use ballast_client::state::{Board, Exchange, PriceEntry, Side, Validity};
 use ballast_client::units::native;
 use ballast_client::{args::OrderArgs, instructions};
 use ballast_sim::{Venue, World};
@@ -148,7 +148,7 @@ impl Scene {
     /// Brings the price of SOL into a state while all others are fresh.
     fn enter(&mut self, state: &str) {
         let stage = &mut self.stage;
-        stage.world.advance(121);
+        stage.world.advance(131);
         let mut fresh = vec![0, ETH, BTC];
         if matches!(state, "fresh" | "wide" | "divergent") {
             stage.prices[SOL] = 191.0;
@@ -171,7 +171,12 @@ impl Scene {
             let refresh = instructions::refresh_prices(&stage.venue.addresses, &[key]);
             stage.world.send(&[write, refresh], &[]).unwrap();
         }
-        let board = stage.venue.addresses.board;
+        let (board, exchange) = (stage.venue.addresses.board, stage.venue.addresses.exchange);
+        if state == "divergent" {
+            stage.patch::<Exchange>(&exchange, |exchange| {
+                exchange.feeds[SOL].compare_with = ETH as u8;
+            });
+        }
         stage.patch::<Board>(&board, |board| match state {
             "divergent" => board.prices[SOL].divergent = 1,
             "never set" => board.prices[SOL] = PriceEntry::zeroed(),

@@ -46,7 +46,8 @@ fn update_assets(raid: &mut Raid, change: impl Fn(&mut AssetParameters)) {
         let (addresses, mint) = (venue.addresses, venue.mints[asset]);
         let admin = venue.admin.insecure_clone();
         let update = instructions::update_asset(&addresses, &admin.pubkey(), &mint, parameters);
-        raid.act(&[update], &[&admin]);
+        let accrue = instructions::accrue_interest(&addresses, &mint);
+        raid.act(&[accrue, update], &[&admin]);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::scene::{Raid, WHOLE};
 use ballast::error::BallastError;
 use ballast::error::BallastError::{NotLiquidatable, PriceNeverSet, StalePrice};
 use ballast_client::state::health::Purpose;
-use ballast_client::state::{Board, PriceEntry, Validity};
+use ballast_client::state::{Board, Exchange, PriceEntry, Validity};
 use ballast_tests::{BTC, ETH, SOL};
 use bytemuck::Zeroable;
 use solana_keypair::Keypair;
@@ -53,7 +53,7 @@ fn ruined(raid: &mut Raid, number: u8, holding: Holding, dollars: f64) -> Keypai
 
 /// Brings the price of SOL into a state while all others are fresh and ETH has fallen.
 fn enter(raid: &mut Raid, state: &str) {
-    raid.stage.world.advance(121);
+    raid.stage.world.advance(131);
     for asset in [0, ETH, BTC] {
         let refresh = raid.publish(asset, |_| {});
         raid.act(&refresh, &[]);
@@ -66,7 +66,13 @@ fn enter(raid: &mut Raid, state: &str) {
         });
         raid.act(&refresh, &[]);
     }
-    let board = raid.stage.venue.addresses.board;
+    let addresses = &raid.stage.venue.addresses;
+    let (board, exchange) = (addresses.board, addresses.exchange);
+    if state == "divergent" {
+        raid.stage.patch::<Exchange>(&exchange, |exchange| {
+            exchange.feeds[SOL].compare_with = ETH as u8;
+        });
+    }
     raid.stage.patch::<Board>(&board, |board| match state {
         "divergent" => board.prices[SOL].divergent = 1,
         "never set" => board.prices[SOL] = PriceEntry::zeroed(),

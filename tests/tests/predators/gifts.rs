@@ -141,6 +141,7 @@ impl Token {
             raid,
             &StubPrice {
                 id: self.id,
+                publish_time: raid.stage.world.now(),
                 ..price
             },
         );

@@ -143,6 +143,7 @@ fn a_wide_price_counts_in_the_victims_favour_and_costs_the_raider() {
 struct Pair {
     raid: Raid,
     second: [u8; 32],
+    index: u8,
 }
 
 impl Pair {
@@ -168,7 +169,11 @@ impl Pair {
         parameters.compare_with = index;
         let update = instructions::update_feed(&venue.addresses, &admin, SOL as u8, parameters);
         stage.world.send(&[add, update], &[&venue.admin]).unwrap();
-        Self { raid, second }
+        Self {
+            raid,
+            second,
+            index,
+        }
     }
 
     /// Publishes the second source's price so many seconds ago.
@@ -177,12 +182,20 @@ impl Pair {
         let price = raid.stage.venue.stub_price(&raid.stage.world, SOL, dollars);
         let price = StubPrice {
             id: self.second,
-            publish_time: price.publish_time - age_s,
+            publish_time: self.next_publish_time() - age_s,
             ..price
         };
         let (write, key) = write_foreign(raid, &price);
         let addresses = &raid.stage.venue.addresses;
         vec![write, instructions::refresh_prices(addresses, &[key])]
+    }
+
+    /// Of one second the board takes a single price.
+    fn next_publish_time(&self) -> i64 {
+        let stage = &self.raid.stage;
+        let board = stage.venue.board(&stage.world).unwrap();
+        let last = board.prices[usize::from(self.index)].publish_time;
+        stage.world.now().max(last + 1)
     }
 }
 

@@ -60,7 +60,7 @@ export type PriceEntry = {
   updatedSlot: bigint;
   /** Confidence over price, Q32. */
   confidenceRatioQ32: bigint;
-  /** 1 when apart from its second source. */
+  /** 1 when apart from its second source; says nothing while the feed is compared with none, see [`PriceEntry::is_divergent`]. */
   divergent: number;
   /** Fills the word. */
   padding: ReadonlyUint8Array;
@@ -93,7 +93,7 @@ export type PriceEntryArgs = {
   updatedSlot: number | bigint;
   /** Confidence over price, Q32. */
   confidenceRatioQ32: number | bigint;
-  /** 1 when apart from its second source. */
+  /** 1 when apart from its second source; says nothing while the feed is compared with none, see [`PriceEntry::is_divergent`]. */
   divergent: number;
   /** Fills the word. */
   padding: ReadonlyUint8Array;

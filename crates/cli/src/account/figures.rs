@@ -55,11 +55,12 @@ pub fn doubts(view: &View, account: &MarginAccount) -> Vec<String> {
         .into_iter()
         .filter_map(|index| {
             let entry = view.board.price(index).ok()?;
+            let feed = exchange.feed(index).ok()?;
             let age = view.now.saturating_sub(entry.publish_time);
-            let doubt = match entry.validity(exchange.feed(index).ok()?, view.now) {
+            let doubt = match entry.validity(feed, view.now) {
                 Validity::Fresh => return None,
                 Validity::Wide => "is uncertain".to_owned(),
-                Validity::Stale if entry.divergent != 0 => "is apart from its second source".to_owned(),
+                Validity::Stale if entry.is_divergent(feed) => "is apart from its second source".to_owned(),
                 Validity::Stale => format!("is {} old", names::span(age)),
                 Validity::NeverSet => "was never set".to_owned(),
             };

@@ -56,6 +56,6 @@ fn news<'a>(round: &Round<'a>, index: u8) -> Option<&'a PricePoint> {
     let known: f64 = entry.price.get().to_num();
     let moved = (price / known - 1.0).abs() > policy.price_threshold;
     // Apart from its second source it is of no use to anybody, and a certain price may have followed an uncertain one.
-    let doubted = entry.divergent != 0 || entry.confidence_ratio_q32 > feed.max_confidence_q32;
+    let doubted = entry.is_divergent(feed) || entry.confidence_ratio_q32 > feed.max_confidence_q32;
     (age >= interval.min(feed.age_max_s() / 2) || moved || doubted).then_some(newest)
 }

@@ -28,9 +28,17 @@ impl Venue {
             confidence: (dollars * self.config.confidence * 1e8).round() as u64,
             ema: mantissa,
             exponent: EXPONENT,
-            publish_time: world.now(),
+            publish_time: self.next_publish_time(world, index),
             good: true,
         }
+    }
+
+    /// When a price of a token would be published: now, or, where the board has one of this second, a second later, because of one second it takes
+    /// a single one.
+    fn next_publish_time(&self, world: &World, index: usize) -> i64 {
+        let board = self.board(world);
+        let last = board.map_or(0, |board| board.prices[index].publish_time);
+        world.now().max(last + 1)
     }
 
     /// The instruction that writes one token's Pyth account.
@@ -43,11 +51,17 @@ impl Venue {
         oracle_stub::write(&self.config.assets[index].source.program(), payer, price)
     }
 
-    /// Publishes prices of all tokens as Pyth accounts, refreshes the board with them and brings interest up to now.
+    /// Publishes prices of all tokens as Pyth accounts, refreshes the board with them and brings interest up to now; a second later, where the board
+    /// has prices of this one.
     ///
     /// # Errors
     /// The refusal.
     pub fn set_prices(&self, world: &mut World, dollars: &[f64]) -> Result<(), Refusal> {
+        let times = (0..dollars.len()).map(|index| self.next_publish_time(world, index));
+        let late = times.max().map_or(0, |next| next - world.now());
+        if late > 0 {
+            world.advance(late);
+        }
         let writes: Vec<Instruction> = (0..dollars.len())
             .map(|index| {
                 self.write_price(world, index, &self.stub_price(world, index, dollars[index]))

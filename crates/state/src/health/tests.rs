@@ -192,6 +192,7 @@ fn a_depeg_raises_all_margin() {
 fn a_price_apart_from_its_second_source_counts_as_stale() {
     let (mut exchange, mut board) = world();
     exchange.feeds[1].max_divergence_q32 = q32(0.02);
+    exchange.feeds[1].compare_with = 2;
     let (feed, other_feed) = (exchange.feeds[1], exchange.feeds[2]);
     let mut other = board.prices[1];
     let entry = &mut board.prices[1];

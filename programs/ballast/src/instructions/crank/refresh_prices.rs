@@ -76,7 +76,8 @@ impl Prices<'_> {
         }
     }
 
-    /// Writes the price to a feed; false when it is another feed's.
+    /// Writes the price to a feed; false when it is another feed's. One that the board has already, or another of the same second, is as good as
+    /// taken: two keepers may race. It is compared with the second source again, which may have become too old.
     fn offer(&mut self, index: u8, oracle_price: &OraclePrice) -> Result<bool> {
         let feed = self.exchange.feed(index).coded()?;
         if !oracle_price.is_of(feed) {
@@ -89,7 +90,7 @@ impl Prices<'_> {
             entry.publish_time,
             BallastError::PriceReplayed
         );
-        entry.update(
+        let taken = entry.update(
             feed,
             price.price,
             price.confidence,
@@ -98,6 +99,9 @@ impl Prices<'_> {
             self.clock.slot,
         );
         compare(self.exchange, self.board, index, self.clock.unix_timestamp)?;
+        if !taken {
+            return Ok(true);
+        }
         sample_volatility(self.exchange, self.board, index)?;
         emit!(PriceUpdated {
             exchange: self.exchange_key,
@@ -140,8 +144,9 @@ fn compare(exchange: &Exchange, board: &mut Board, changed: u8, now: i64) -> Res
 /// Lets the realised volatility of every underlying priced by this feed see the new price.
 fn sample_volatility(exchange: &Exchange, board: &mut Board, feed: u8) -> Result<()> {
     let entry = board.prices[usize::from(feed)];
-    if entry.confidence_ratio_q32 > exchange.feed(feed).coded()?.max_confidence_q32 {
-        // An uncertain price says little about the market's movement.
+    let listed = exchange.feed(feed).coded()?;
+    if entry.confidence_ratio_q32 > listed.max_confidence_q32 || entry.is_divergent(listed) {
+        // A price that is uncertain, or that its second source contradicts, says little about the market's movement.
         return Ok(());
     }
     for index in 0..exchange.underlying_count {
