@@ -109,14 +109,6 @@ pub fn mark_price(view: &View, terms: &MarketTerms) -> Result<u64, StateError> {
     mark.ok_or(StateError::Overflow)
 }
 
-/// What may leave a bank now by its outflow limit, native units.
-pub fn outflow_left(bank: &Bank, now: i64) -> u64 {
-    let mut bank = *bank;
-    // An inflow of nothing brings the outflow up to date.
-    bank.count_inflow(0, now);
-    bank.outflow_limit.saturating_sub(bank.outflow)
-}
-
 /// Tokens that a bank's vault holds at least.
 fn held(bank: &Bank, indexes: &AssetIndexes) -> Result<u64, StateError> {
     let owed = ledger::deposits_total(bank, indexes)?
@@ -276,6 +268,7 @@ impl<'a> Sequence<'a> {
         let is_active = self.what_if.view().exchange.asset(asset)?.is_active();
         let bank = self.book(asset, amount)?;
         self.what_if.deposit(asset, amount)?;
+        self.write_totals(bank.as_ref())?;
         let view = self.what_if.view();
         let indexes = *view.board.indexes(asset)?;
         if ledger::deposit(self.what_if.account(), asset, &indexes)? == 0 {
@@ -287,6 +280,11 @@ impl<'a> Sequence<'a> {
             self.require(deposits <= bank.deposit_cap, Refusal::DepositCapExceeded);
         }
         Ok(())
+    }
+
+    /// Sets the totals on the board to those of the asset's bank, while that is known.
+    fn write_totals(&mut self, bank: Option<&Bank>) -> Result<(), StateError> {
+        bank.map_or(Ok(()), |bank| self.what_if.write_totals(bank))
     }
 
     fn withdraw(&mut self, asset: u8, amount: i64, borrow: bool) {
@@ -332,6 +330,7 @@ impl<'a> Sequence<'a> {
         self.what_if.deposit(asset, -amount)?;
         let bank = self.book(asset, -fee)?;
         self.what_if.deposit(asset, -fee)?;
+        self.write_totals(bank.as_ref())?;
         if let Some(bank) = bank.filter(|_| borrowed > 0) {
             let loans = ledger::loans_total(&bank, &indexes)?;
             self.require(loans <= bank.borrow_cap, Refusal::BorrowCapExceeded);

@@ -629,7 +629,7 @@ fn bank_figures(view: &View, bank: &Bank) -> Result<BankFigures, StateError> {
         deposit_cap: bank.deposit_cap.into(),
         borrow_cap: bank.borrow_cap.into(),
         outflow_limit: limited.then(|| bank.outflow_limit.into()),
-        outflow_left: limited.then(|| crate::change::outflow_left(bank, view.now).into()),
+        outflow_left: bank.outflow_left(view.now).map(Integer::from),
         outflow_window: bank.outflow_window_s.into(),
     })
 }

@@ -35,8 +35,8 @@ layout! {
         pub outflow_window_s: u64,
         /// When `outflow` was last brought up to date, unix seconds.
         pub outflow_time: i64,
-        /// Net outflow that has not come back yet, native units.
-        pub outflow: u64,
+        /// Net outflow that has not come back yet, native units; negative when more came in.
+        pub outflow: i64,
         /// Part of a unit that has come back, in parts of `outflow_window_s`.
         pub outflow_rest: u64,
         /// Losses that depositors have borne within the last day, native units; they lapse evenly.
@@ -66,37 +66,62 @@ impl Bank {
         if self.outflow_limit == 0 {
             return Ok(());
         }
-        let outflow = self.outflow.saturating_add(amount);
-        if outflow > self.outflow_limit {
+        let outflow = i128::from(self.outflow) + i128::from(amount);
+        if outflow > i128::from(self.outflow_bound()) {
             return Err(StateError::OutflowLimitExceeded);
         }
-        self.outflow = outflow;
+        // Not above the bound, and not below what it was.
+        self.outflow = outflow as i64;
         Ok(())
     }
 
-    /// Counts tokens that arrive: they make room, but never more than the limit.
+    /// Counts tokens that arrive: they make room for as many to leave, so that who deposits and withdraws in one transaction uses nothing up. Of
+    /// what is left a second later at most the limit counts.
     pub fn count_inflow(&mut self, amount: u64, now: i64) {
         self.refill_outflow(now);
-        self.outflow = self.outflow.saturating_sub(amount);
+        if self.outflow_limit > 0 {
+            self.outflow = self.outflow.saturating_sub_unsigned(amount);
+        }
     }
 
-    /// Lets what has come back since the last time come back: the limit over the window, evenly.
+    /// What may leave at `now` (unix seconds), native units; nothing where there is no limit.
+    pub fn outflow_left(&self, now: i64) -> Option<u64> {
+        let mut bank = *self;
+        bank.refill_outflow(now);
+        let left = i128::from(bank.outflow_bound()) - i128::from(bank.outflow);
+        // At most 2^64 - 1.
+        (bank.outflow_limit > 0).then_some(left.max(0) as u64)
+    }
+
+    /// The limit as far as an outflow can be counted.
+    fn outflow_bound(&self) -> i64 {
+        i64::try_from(self.outflow_limit).unwrap_or(i64::MAX)
+    }
+
+    /// Lets what has come back since the last time come back: the limit over the window, evenly; likewise what came in is forgotten.
     fn refill_outflow(&mut self, now: i64) {
+        let bound = self.outflow_bound();
         // What left under a higher limit comes back within one window too.
-        self.outflow = self.outflow.min(self.outflow_limit);
-        let window = u128::from(self.outflow_window_s.max(1));
+        self.outflow = self.outflow.min(bound);
         let elapsed_s = now.saturating_sub(self.outflow_time).max(0).unsigned_abs();
-        let back = (u128::from(self.outflow_limit) * u128::from(elapsed_s))
-            .saturating_add(self.outflow_rest.into());
-        self.outflow_time = self.outflow_time.max(now);
-        if back / window >= u128::from(self.outflow) {
-            self.outflow = 0;
-            self.outflow_rest = 0;
-        } else {
-            // Below the outflow, and below the window.
-            self.outflow -= (back / window) as u64;
-            self.outflow_rest = (back % window) as u64;
+        if elapsed_s == 0 {
+            return;
         }
+        self.outflow_time = now;
+        // Parts of the window's seconds: below 2^127, as no window is longer than a year.
+        let window = i128::from(self.outflow_window_s.clamp(1, 1 << 32));
+        let level = i128::from(self.outflow) * window - i128::from(self.outflow_rest);
+        let level = level.max(-i128::from(bound) * window);
+        let back = i128::from(bound) * i128::from(elapsed_s);
+        let level = if level > 0 {
+            level.saturating_sub(back).max(0)
+        } else {
+            level.saturating_add(back).min(0)
+        };
+        // Rounded up, against who takes.
+        let outflow = -(-level).div_euclid(window);
+        self.outflow = outflow as i64;
+        self.outflow_rest = (outflow * window - level) as u64;
     }
 
     /// Brings the interest of this bank up to `now` (unix seconds): the indexes on the board and the exchange's fees. Returned is what the
@@ -170,10 +195,19 @@ impl Bank {
         let index = mul_i80f48_floor(indexes.deposit.get(), kept)?;
         indexes.deposit.set(index);
         ledger::credit(loan, self, indexes, amount)?;
-        indexes.deposits_total = ledger::deposits_total(self, indexes)?;
-        indexes.loans_total = ledger::loans_total(self, indexes)?;
+        self.write_totals(indexes)?;
         self.losses = self.losses.saturating_add(amount);
         Ok(amount)
+    }
+
+    /// Writes all deposits and all loans to the board, for the size term of haircuts.
+    ///
+    /// # Errors
+    /// [`StateError::Overflow`].
+    pub fn write_totals(&self, indexes: &mut AssetIndexes) -> Result<(), StateError> {
+        indexes.deposits_total = ledger::deposits_total(self, indexes)?;
+        indexes.loans_total = ledger::loans_total(self, indexes)?;
+        Ok(())
     }
 
     /// Lets losses lapse evenly over a day, rounded against those who would bear new ones less.
@@ -251,6 +285,61 @@ mod tests {
                 prop_assert!(indexes.deposit.get() > 0);
             }
         }
+    }
+
+    fn limited(limit: u64) -> Bank {
+        Bank {
+            outflow_limit: limit,
+            outflow_window_s: 1_000,
+            outflow_time: 100,
+            ..Bank::zeroed()
+        }
+    }
+
+    #[test]
+    fn who_deposits_and_withdraws_at_once_uses_no_limit_up() {
+        for amount in [1, 999, 1_000, 2_000, 1 << 62] {
+            let mut bank = limited(1_000);
+            for _ in 0..2 {
+                bank.count_inflow(amount, 100);
+                assert_eq!(bank.outflow_left(100), Some(1_000 + amount));
+                bank.count_outflow(amount, 100).unwrap();
+            }
+            assert_eq!(bank.outflow_left(100), Some(1_000));
+            bank.count_outflow(1_000, 100).unwrap();
+            assert_eq!(
+                bank.count_outflow(1, 100),
+                Err(StateError::OutflowLimitExceeded)
+            );
+            assert_eq!(bank.outflow_left(100), Some(0));
+        }
+    }
+
+    #[test]
+    fn what_came_in_is_forgotten_as_what_left_comes_back() {
+        let mut bank = limited(1_000);
+        bank.count_inflow(5_000, 100);
+        // The limit at most, and that evenly over its window.
+        assert_eq!(bank.outflow_left(101), Some(1_999));
+        assert_eq!(bank.outflow_left(350), Some(1_750));
+        assert_eq!(bank.outflow_left(1_100), Some(1_000));
+        bank.count_inflow(0, 350);
+        bank.count_outflow(1_750, 350).unwrap();
+        assert_eq!(bank.outflow_left(850), Some(500));
+        assert_eq!(bank.outflow_left(i64::MAX), Some(1_000));
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_counted() {
+        let mut bank = limited(0);
+        bank.count_inflow(5_000, 100);
+        bank.count_outflow(u64::MAX, 200).unwrap();
+        assert_eq!((bank.outflow, bank.outflow_left(200)), (0, None));
+        let mut bank = limited(u64::MAX);
+        bank.count_inflow(u64::MAX, 100);
+        bank.count_inflow(u64::MAX, 100);
+        assert_eq!(bank.outflow_left(100), Some(u64::MAX));
+        assert!(bank.count_outflow(u64::MAX, 100).is_ok());
     }
 
     #[test]

@@ -352,7 +352,8 @@ layout! {
         pub borrow: StoredI80F48,
         /// When interest was last accrued, unix seconds.
         pub accrued_at: i64,
-        /// All deposits at that time, native units, for the size term of haircuts.
+        /// All deposits, native units, for the size term of haircuts: after the last deposit, withdrawal, accrual or write-off. What moves only
+        /// between accounts, or between an account's cash and a market's pool, is seen at the next of these.
         pub deposits_total: u64,
         /// All loans at that time, native units.
         pub loans_total: u64,
@@ -423,6 +424,18 @@ impl Board {
     pub fn indexes(&self, asset: u8) -> Result<&AssetIndexes, StateError> {
         self.assets
             .get(usize::from(asset))
+            .ok_or(StateError::UnknownIndex)
+    }
+}
+
+impl Board {
+    /// The indexes of an asset, to be changed.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`].
+    pub fn indexes_mut(&mut self, asset: u8) -> Result<&mut AssetIndexes, StateError> {
+        self.assets
+            .get_mut(usize::from(asset))
             .ok_or(StateError::UnknownIndex)
     }
 }

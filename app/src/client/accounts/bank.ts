@@ -83,7 +83,7 @@ export type Bank = {
   outflowWindowS: bigint;
   /** When `outflow` was last brought up to date, unix seconds. */
   outflowTime: bigint;
-  /** Net outflow that has not come back yet, native units. */
+  /** Net outflow that has not come back yet, native units; negative when more came in. */
   outflow: bigint;
   /** Part of a unit that has come back, in parts of `outflow_window_s`. */
   outflowRest: bigint;
@@ -128,7 +128,7 @@ export type BankArgs = {
   outflowWindowS: number | bigint;
   /** When `outflow` was last brought up to date, unix seconds. */
   outflowTime: number | bigint;
-  /** Net outflow that has not come back yet, native units. */
+  /** Net outflow that has not come back yet, native units; negative when more came in. */
   outflow: number | bigint;
   /** Part of a unit that has come back, in parts of `outflow_window_s`. */
   outflowRest: number | bigint;
@@ -165,7 +165,7 @@ export function getBankEncoder(): FixedSizeEncoder<BankArgs> {
       ["outflowLimit", getU64Encoder()],
       ["outflowWindowS", getU64Encoder()],
       ["outflowTime", getI64Encoder()],
-      ["outflow", getU64Encoder()],
+      ["outflow", getI64Encoder()],
       ["outflowRest", getU64Encoder()],
       ["losses", getU64Encoder()],
       ["lossesTime", getI64Encoder()],
@@ -195,7 +195,7 @@ export function getBankDecoder(): FixedSizeDecoder<Bank> {
     ["outflowLimit", getU64Decoder()],
     ["outflowWindowS", getU64Decoder()],
     ["outflowTime", getI64Decoder()],
-    ["outflow", getU64Decoder()],
+    ["outflow", getI64Decoder()],
     ["outflowRest", getU64Decoder()],
     ["losses", getU64Decoder()],
     ["lossesTime", getI64Decoder()],

@@ -71,7 +71,7 @@ export type WithdrawInstruction<
         ? ReadonlyAccount<TAccountExchange>
         : TAccountExchange,
       TAccountBoard extends string
-        ? ReadonlyAccount<TAccountBoard>
+        ? WritableAccount<TAccountBoard>
         : TAccountBoard,
       TAccountMarginAccount extends string
         ? WritableAccount<TAccountMarginAccount>
@@ -206,7 +206,7 @@ export function getWithdrawInstruction<
   // Original accounts.
   const originalAccounts = {
     exchange: { value: input.exchange ?? null, isWritable: false },
-    board: { value: input.board ?? null, isWritable: false },
+    board: { value: input.board ?? null, isWritable: true },
     marginAccount: { value: input.marginAccount ?? null, isWritable: true },
     bank: { value: input.bank ?? null, isWritable: true },
     vault: { value: input.vault ?? null, isWritable: true },

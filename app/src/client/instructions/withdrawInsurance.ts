@@ -70,7 +70,7 @@ export type WithdrawInsuranceInstruction<
         ? ReadonlyAccount<TAccountExchange>
         : TAccountExchange,
       TAccountBoard extends string
-        ? ReadonlyAccount<TAccountBoard>
+        ? WritableAccount<TAccountBoard>
         : TAccountBoard,
       TAccountInsuranceFund extends string
         ? WritableAccount<TAccountInsuranceFund>
@@ -197,7 +197,7 @@ export function getWithdrawInsuranceInstruction<
   // Original accounts.
   const originalAccounts = {
     exchange: { value: input.exchange ?? null, isWritable: false },
-    board: { value: input.board ?? null, isWritable: false },
+    board: { value: input.board ?? null, isWritable: true },
     insuranceFund: { value: input.insuranceFund ?? null, isWritable: true },
     bank: { value: input.bank ?? null, isWritable: true },
     vault: { value: input.vault ?? null, isWritable: true },

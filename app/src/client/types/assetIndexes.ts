@@ -35,7 +35,10 @@ export type AssetIndexes = {
   borrow: StoredI80F48;
   /** When interest was last accrued, unix seconds. */
   accruedAt: bigint;
-  /** All deposits at that time, native units, for the size term of haircuts. */
+  /**
+   * All deposits, native units, for the size term of haircuts: after the last deposit, withdrawal, accrual or write-off. What moves only
+   * between accounts, or between an account's cash and a market's pool, is seen at the next of these.
+   */
   depositsTotal: bigint;
   /** All loans at that time, native units. */
   loansTotal: bigint;
@@ -50,7 +53,10 @@ export type AssetIndexesArgs = {
   borrow: StoredI80F48Args;
   /** When interest was last accrued, unix seconds. */
   accruedAt: number | bigint;
-  /** All deposits at that time, native units, for the size term of haircuts. */
+  /**
+   * All deposits, native units, for the size term of haircuts: after the last deposit, withdrawal, accrual or write-off. What moves only
+   * between accounts, or between an account's cash and a market's pool, is seen at the next of these.
+   */
   depositsTotal: number | bigint;
   /** All loans at that time, native units. */
   loansTotal: number | bigint;

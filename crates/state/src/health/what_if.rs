@@ -41,25 +41,44 @@ impl<'a> WhatIf<'a> {
         }
     }
 
-    /// Deposits so many native units of an asset or repays with them; when negative, withdraws them and borrows what is missing.
+    /// Deposits so many native units of an asset or repays with them; when negative, withdraws them and borrows what is missing. The totals of
+    /// the asset on the board, which the size term of haircuts is worked out from, change with it; see [`WhatIf::write_totals`].
     ///
     /// # Errors
     /// [`StateError::UnknownIndex`], [`StateError::BalanceSlotsFull`], [`StateError::Overflow`].
     pub fn deposit(&mut self, asset: u8, amount: i64) -> Result<(), StateError> {
         self.exchange.asset(asset)?;
-        let indexes = self.board.indexes(asset)?;
+        let indexes = self.board.indexes_mut(asset)?;
         let balance = self.account.balance_mut(asset)?;
-        // Its totals are nobody's.
+        // Its totals are the account's.
         let mut bank = Bank::zeroed();
         let shares = balance.shares.get();
         bank.deposit_shares.set(shares.max(I80F48::ZERO));
         bank.borrow_shares
             .set(shares.saturating_neg().max(I80F48::ZERO));
+        let mut own = *indexes;
+        bank.write_totals(&mut own)?;
+        let before = (own.deposits_total, own.loans_total);
         if amount >= 0 {
-            ledger::credit(balance, &mut bank, indexes, amount.unsigned_abs())
+            ledger::credit(balance, &mut bank, indexes, amount.unsigned_abs())?;
         } else {
-            ledger::debit(balance, &mut bank, indexes, amount.unsigned_abs()).map(|_| ())
+            ledger::debit(balance, &mut bank, indexes, amount.unsigned_abs())?;
         }
+        bank.write_totals(&mut own)?;
+        let moved = |total: u64, after: u64, before: u64| {
+            total.saturating_add(after).saturating_sub(before)
+        };
+        indexes.deposits_total = moved(indexes.deposits_total, own.deposits_total, before.0);
+        indexes.loans_total = moved(indexes.loans_total, own.loans_total, before.1);
+        Ok(())
+    }
+
+    /// Sets the totals of a bank's asset on the board to the bank's own, to the unit.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownIndex`], [`StateError::Overflow`].
+    pub fn write_totals(&mut self, bank: &Bank) -> Result<(), StateError> {
+        bank.write_totals(self.board.indexes_mut(bank.asset)?)
     }
 
     /// Buys so many lots at a price in quote units per lot; sells when negative.

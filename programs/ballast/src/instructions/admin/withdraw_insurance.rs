@@ -10,6 +10,7 @@ use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, QUOTE_ASSET,
 pub struct WithdrawInsurance<'info> {
     #[account(has_one = admin @ BallastError::NotAdmin, has_one = board @ BallastError::WrongBoard)]
     pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut)]
     pub board: AccountLoader<'info, Board>,
     #[account(
         mut,
@@ -55,7 +56,7 @@ impl WithdrawInsurance<'_> {
 
     fn debit(&self, amount: u64) -> Result<()> {
         let exchange = self.exchange.load()?;
-        let board = self.board.load()?;
+        let mut board = self.board.load_mut()?;
         let mut bank = self.bank.load_mut()?;
         let mut fund = self.insurance_fund.load_mut()?;
         let view = View {
@@ -63,6 +64,7 @@ impl WithdrawInsurance<'_> {
             board: &board,
             now: Clock::get()?.unix_timestamp,
         };
+        let now = view.now;
         require_not_paused(&exchange, Pausable::Withdraw, view.now)?;
         require_accrued(&view, &bank, false)?;
         let indexes = board.indexes(bank.asset).coded()?;
@@ -80,9 +82,11 @@ impl WithdrawInsurance<'_> {
             amount,
             BallastError::InsufficientVaultLiquidity
         );
-        bank.count_outflow(amount, view.now).coded()?;
+        bank.count_outflow(amount, now).coded()?;
         let balance = fund.balance_mut(bank.asset).coded()?;
+        let indexes = board.indexes_mut(bank.asset).coded()?;
         ledger::debit(balance, &mut bank, indexes, amount).coded()?;
+        bank.write_totals(indexes).coded()?;
         emit!(InsuranceWithdrawn {
             exchange: self.exchange.key(),
             asset: bank.asset,

@@ -20,7 +20,7 @@ pub struct AccrueInterest<'info> {
 }
 
 impl AccrueInterest<'_> {
-    /// Brings one asset's interest up to now. A second call within the same second changes nothing.
+    /// Brings one asset's interest up to now. A second call within the same second accrues nothing more.
     pub fn handle(ctx: Context<Self>) -> Result<()> {
         let exchange = ctx.accounts.exchange.load()?;
         let mut board = ctx.accounts.board.load_mut()?;
@@ -31,10 +31,7 @@ impl AccrueInterest<'_> {
 
         let asset = bank.asset;
         let listed = exchange.asset(asset).coded()?;
-        let indexes = board
-            .assets
-            .get_mut(usize::from(asset))
-            .ok_or(BallastError::UnknownIndex)?;
+        let indexes = board.indexes_mut(asset).coded()?;
         let fees_before = bank.fees;
         let mut insurance = bank.accrue(listed, indexes, now).coded()?;
         match fund.balance_mut(asset) {
@@ -48,7 +45,7 @@ impl AccrueInterest<'_> {
                 insurance = 0;
             }
         }
-        indexes.deposits_total = ledger::deposits_total(&bank, indexes).coded()?;
+        bank.write_totals(indexes).coded()?;
 
         emit!(InterestAccrued {
             exchange: ctx.accounts.exchange.key(),

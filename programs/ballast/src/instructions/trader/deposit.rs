@@ -12,6 +12,7 @@ use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, QUOTE_ASSET,
 pub struct Deposit<'info> {
     #[account(has_one = board @ BallastError::WrongBoard)]
     pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut)]
     pub board: AccountLoader<'info, Board>,
     #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
     pub margin_account: AccountLoader<'info, MarginAccount>,
@@ -73,29 +74,39 @@ impl Deposit<'_> {
         let arrived = ctx.accounts.transfer(amount)?;
         let accounts = ctx.accounts;
         let exchange = accounts.exchange.load()?;
-        let board = accounts.board.load()?;
+        let mut board = accounts.board.load_mut()?;
         let mut bank = accounts.bank.load_mut()?;
         let mut account = accounts.margin_account.load_mut()?;
+        let now = Clock::get()?.unix_timestamp;
         let view = View {
             exchange: &exchange,
             board: &board,
-            now: Clock::get()?.unix_timestamp,
+            now,
         };
-        require_not_paused(&exchange, Pausable::Deposit, view.now)?;
+        require_not_paused(&exchange, Pausable::Deposit, now)?;
         require_accrued(&view, &bank, false)?;
 
         let asset = bank.asset;
-        let indexes = board.indexes(asset).coded()?;
+        let indexes = board.indexes_mut(asset).coded()?;
         let balance = account.balance_mut(asset).coded()?;
         ledger::credit(balance, &mut bank, indexes, arrived).coded()?;
-        bank.count_inflow(arrived, view.now);
+        bank.write_totals(indexes).coded()?;
+        bank.count_inflow(arrived, now);
         if balance.shares.get() > 0 {
             let is_active = exchange.asset(asset).coded()?.is_active();
             require!(is_active, BallastError::AssetReduceOnly);
-            let deposits = ledger::deposits_total(&bank, indexes).coded()?;
-            require_gte!(bank.deposit_cap, deposits, BallastError::DepositCapExceeded);
+            require_gte!(
+                bank.deposit_cap,
+                indexes.deposits_total,
+                BallastError::DepositCapExceeded
+            );
         }
 
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now,
+        };
         let key = accounts.margin_account.key();
         end_if_recovered(&view, &mut account, &key, &mut Report::boxed());
         emit!(Deposited {

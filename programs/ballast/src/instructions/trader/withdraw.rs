@@ -19,6 +19,7 @@ fn origination_fee(borrowed: u64, fee_q32: u64) -> Result<u64> {
 pub struct Withdraw<'info> {
     #[account(has_one = board @ BallastError::WrongBoard)]
     pub exchange: AccountLoader<'info, Exchange>,
+    #[account(mut)]
     pub board: AccountLoader<'info, Board>,
     #[account(
         mut,
@@ -65,15 +66,16 @@ impl Withdraw<'_> {
     /// Books the withdrawal and returns its amount.
     fn debit(&self, amount: u64, allow_borrow: bool) -> Result<u64> {
         let exchange = self.exchange.load()?;
-        let board = self.board.load()?;
+        let mut board = self.board.load_mut()?;
         let mut bank = self.bank.load_mut()?;
         let mut account = self.margin_account.load_mut()?;
+        let now = Clock::get()?.unix_timestamp;
         let view = View {
             exchange: &exchange,
             board: &board,
-            now: Clock::get()?.unix_timestamp,
+            now,
         };
-        require_not_paused(&exchange, Pausable::Withdraw, view.now)?;
+        require_not_paused(&exchange, Pausable::Withdraw, now)?;
         let mut report = Report::boxed();
         end_if_recovered(&view, &mut account, &self.margin_account.key(), &mut report);
         require!(!account.in_liquidation(), BallastError::InLiquidation);
@@ -99,7 +101,8 @@ impl Withdraw<'_> {
             amount,
             BallastError::InsufficientVaultLiquidity
         );
-        bank.count_outflow(amount, view.now).coded()?;
+        bank.count_outflow(amount, now).coded()?;
+        let indexes = board.indexes_mut(asset).coded()?;
         let balance = account.balance_mut(asset).coded()?;
         ledger::debit(balance, &mut bank, indexes, amount).coded()?;
         let mut fee = 0;
@@ -107,10 +110,18 @@ impl Withdraw<'_> {
             fee = origination_fee(borrowed, listed.origination_fee_q32)?;
             ledger::debit(balance, &mut bank, indexes, fee).coded()?;
             bank.fees = bank.fees.checked_add(fee).ok_or(BallastError::Overflow)?;
-            let loans = ledger::loans_total(&bank, indexes).coded()?;
-            require_gte!(bank.borrow_cap, loans, BallastError::BorrowCapExceeded);
         }
+        bank.write_totals(indexes).coded()?;
+        require!(
+            borrowed == 0 || indexes.loans_total <= bank.borrow_cap,
+            BallastError::BorrowCapExceeded
+        );
 
+        let view = View {
+            exchange: &exchange,
+            board: &board,
+            now,
+        };
         require_margin_to_leave(&view, &account, &mut report)?;
         emit!(Withdrawn {
             margin_account: self.margin_account.key(),
