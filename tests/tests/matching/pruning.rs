@@ -8,9 +8,9 @@ use anchor_lang::error::ErrorCode;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast::error::BallastError;
 use ballast_client::instructions;
-use ballast_client::state::{Board, MarketKind, Order, Pausable};
+use ballast_client::state::{Board, Exchange, MarketKind, Order, Pausable};
 use ballast_sim::CodedError;
-use ballast_tests::{Code, SOL, Stage, with};
+use ballast_tests::{Code, ETH, SOL, Stage, with};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -125,6 +125,60 @@ fn an_order_that_its_account_cannot_afford_any_more() {
     stage.patch::<Board>(&board, |board| board.prices[SOL].publish_time = 0);
     let prune_it = prune(&stage, other);
     stage.refused(&[prune_it], &[], BallastError::PriceNeverSet);
+}
+
+#[test]
+fn orders_of_who_margins_in_tokens_stay_while_their_prices_say_nothing() {
+    let mut stage = Stage::steady();
+    let owner = stage.trader(1, 1.0);
+    stage.fund(&owner, ETH, 10.0);
+    let order = rest(&mut stage, &owner, bid(MARK, 500));
+    let soon = stage.world.now() + 130;
+    let until_then = rest(&mut stage, &owner, until(soon, bid(MARK, 10)));
+    still_good(&mut stage, order);
+    // All prices but that of ETH are published: uncertain, stale, and in disagreement with another source, ETH counts nothing for its owner.
+    let publish = |stage: &mut Stage, asset: usize, confidence: u64| {
+        let dollars = stage.prices[asset];
+        let mut price = stage.venue.stub_price(&stage.world, asset, dollars);
+        price.confidence = price.price.unsigned_abs() * confidence / 100;
+        let write = stage.venue.write_price(&stage.world, asset, &price);
+        let key = stage.venue.price_account(asset);
+        let refresh = instructions::refresh_prices(&stage.venue.addresses, &[key]);
+        stage.world.send(&[write, refresh], &[]).unwrap();
+    };
+    publish(&mut stage, ETH, 3);
+    let prune_it = prune(&stage, order);
+    stage.refused(&[prune_it.clone()], &[], BallastError::UncertainPrice);
+    stage.world.advance(125);
+    publish(&mut stage, SOL, 0);
+    stage.refused(&[prune_it.clone()], &[], BallastError::StalePrice);
+    publish(&mut stage, ETH, 0);
+    still_good(&mut stage, order);
+    let (exchange, board) = (stage.venue.addresses.exchange, stage.venue.addresses.board);
+    stage.patch::<Exchange>(&exchange, |exchange| exchange.feeds[ETH].compare_with = 0);
+    stage.patch::<Board>(&board, |board| board.prices[ETH].divergent = 1);
+    stage.refused(&[prune_it], &[], BallastError::StalePrice);
+    // What has lapsed goes all the same.
+    stage.world.advance(5);
+    pruned(&mut stage, until_then);
+}
+
+#[test]
+fn nobody_prunes_by_making_a_token_scarce_or_plenty() {
+    let mut stage = Stage::steady();
+    let owner = stage.trader(1, 1.0);
+    stage.fund(&owner, ETH, 10.0);
+    let order = rest(&mut stage, &owner, bid(MARK, 500));
+    let exchange = stage.venue.addresses.exchange;
+    stage.patch::<Exchange>(&exchange, |exchange| {
+        exchange.assets[ETH].haircut_size_start = 40_000_000_000;
+    });
+    // So much of it that what he has counts next to nothing for what he does next.
+    let whale = stage.trader(2, 1.0);
+    stage.fund(&whale, ETH, 1_000_000.0);
+    let more = stage.place(&owner, SOL, bid(MARK, 500));
+    stage.refused(&[more], &[&owner], BallastError::BelowInitialMargin);
+    still_good(&mut stage, order);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Round;
 use super::index::Index;
 use crate::job::{Claim, Class, Job, JobKey};
 use anchor_lang::prelude::Pubkey;
-use ballast::instructions::{health_if_filled, only_reduces};
+use ballast::instructions::{health_for_pruning, only_reduces};
 use ballast_client::instructions;
 use ballast_state::Pausable;
 use ballast_state::health::Report;
@@ -23,7 +23,7 @@ pub(super) fn plan(round: &mut Round, index: &Index) {
         let Some(order) = account.order(id) else {
             continue;
         };
-        let health = health_if_filled(&round.view, account, order, &mut report);
+        let health = health_for_pruning(&round.view, account, order, &mut report);
         if !only_reduces(account, order) && health.is_ok_and(|health| health < 0) {
             prune(round, &key, id);
         }

@@ -17,6 +17,10 @@ use ballast_risk::scenarios::{scan, scan_linear};
 use bytemuck::Zeroable;
 use fixed::types::I80F48;
 
+/// Most that a loan counts for initial margin because much of the asset is lent, quote units: 36 billion USDC, of which the 16 balances of an
+/// account add up.
+const LOAN_IN_PROPORTION_MAX: i64 = 1 << 55;
+
 pub(super) fn add(total: &mut i64, value: i64) -> Result<(), StateError> {
     *total = total.checked_add(value).ok_or(StateError::Overflow)?;
     Ok(())
@@ -27,6 +31,8 @@ pub(super) struct Assessment<'a, 'b> {
     pub(super) view: &'b View<'a>,
     pub(super) purpose: Purpose,
     pub(super) report: &'b mut Report,
+    /// Whether the size of all deposits and loans of an asset counts.
+    pub(super) size_counts: bool,
     /// Sum of the sizes of values at stale prices.
     stale_value: i64,
     /// Place of each underlying in the report, counted from 1; 0 for those that were not met.
@@ -54,6 +60,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
             view,
             purpose,
             report,
+            size_counts: true,
             stale_value: 0,
             slots: [0; UNDERLYINGS_MAX],
             options: [None; POSITIONS_MAX + 1],
@@ -105,6 +112,10 @@ impl<'a, 'b> Assessment<'a, 'b> {
         };
         let slow = entry.slow.get();
         let indexes = self.view.indexes(asset)?;
+        let size_start = match self.size_counts {
+            true => listed.haircut_size_start,
+            false => 0,
+        };
         let total_value = |total| {
             // More than fits counts as the most that fits.
             value_ceil(total, usable.price).map_or(u64::MAX, i64::unsigned_abs)
@@ -124,7 +135,7 @@ impl<'a, 'b> Assessment<'a, 'b> {
                     deposit_in_proportion_floor(
                         after_haircut_floor(cautious, haircut)?,
                         || total_value(indexes.deposits_total),
-                        listed.haircut_size_start,
+                        size_start,
                     )
                 },
             )
@@ -134,14 +145,15 @@ impl<'a, 'b> Assessment<'a, 'b> {
             let haircut = listed
                 .loan_haircut_initial_q32
                 .saturating_add(range_haircut);
+            let cautious = with_haircut_ceil(cautious, haircut)?;
+            // It only ever refuses new risk: more than anybody has is as good as more than fits, and must not hold up a liquidation.
+            let in_proportion =
+                loan_in_proportion_ceil(cautious, || total_value(indexes.loans_total), size_start)
+                    .unwrap_or(i64::MAX);
             (
                 -value,
                 -with_haircut_ceil(value, listed.loan_haircut_maintenance_q32)?,
-                -loan_in_proportion_ceil(
-                    with_haircut_ceil(cautious, haircut)?,
-                    || total_value(indexes.loans_total),
-                    listed.haircut_size_start,
-                )?,
+                -in_proportion.min(cautious.max(LOAN_IN_PROPORTION_MAX)),
             )
         };
         if let Some(slot) = slot {

@@ -90,8 +90,44 @@ impl<'a> View<'a> {
         purpose: Purpose,
         report: &mut Report,
     ) -> Result<(), StateError> {
+        self.add_up(account, further, purpose, true, report)
+    }
+
+    /// What a stranger may hold against an account with a further position: the figures for adding risk, but a token whose price is not fresh
+    /// refuses them instead of counting less, and how much of a token others have deposited or borrowed plays no part. Neither is the account's
+    /// doing.
+    ///
+    /// # Errors
+    /// As [`View::assess`] for [`Purpose::AddRisk`], and [`StateError::StalePrice`] or [`StateError::UncertainPrice`] for any token of the account.
+    pub fn assess_for_stranger(
+        &self,
+        account: &MarginAccount,
+        further: &Position,
+        report: &mut Report,
+    ) -> Result<(), StateError> {
+        let balances = account.balances.iter().filter(|slot| !slot.is_free());
+        for balance in balances.filter(|slot| slot.asset != QUOTE_ASSET) {
+            match self.feed_price(self.exchange.asset(balance.asset)?.feed)?.1 {
+                Validity::Fresh => {}
+                Validity::Wide => return Err(StateError::UncertainPrice),
+                Validity::Stale => return Err(StateError::StalePrice),
+                Validity::NeverSet => return Err(StateError::PriceNeverSet),
+            }
+        }
+        self.add_up(account, Some(further), Purpose::AddRisk, false, report)
+    }
+
+    fn add_up(
+        &self,
+        account: &MarginAccount,
+        further: Option<&Position>,
+        purpose: Purpose,
+        size_counts: bool,
+        report: &mut Report,
+    ) -> Result<(), StateError> {
         report.reset();
         let mut assessment = Assessment::new(self, purpose, report);
+        assessment.size_counts = size_counts;
         for balance in account.balances.iter().filter(|slot| !slot.is_free()) {
             assessment.add_balance(
                 balance.asset,

@@ -482,3 +482,54 @@ fn an_options_mark_is_its_value_in_a_report() {
     let stale = view.mark(&terms).unwrap();
     assert!(view.surface_is_stale(0).unwrap() && stale > fresh * 14 / 10);
 }
+
+#[test]
+fn a_loan_of_an_asset_that_is_lent_out_never_holds_up_a_liquidation() {
+    let (mut exchange, mut board) = world();
+    exchange.assets[1].haircut_size_start = 1;
+    exchange.assets[2].haircut_size_start = 1;
+    board.assets[1].loans_total = 1 << 50;
+    board.assets[2].loans_total = 1 << 50;
+    let mut account = MarginAccount::zeroed();
+    deposit(&mut account, 0, 100_000_000);
+    deposit(&mut account, 1, -1_000_000_000_000);
+    deposit(&mut account, 2, -1_000_000_000);
+    for purpose in [Purpose::Liquidate, Purpose::ReduceRisk, Purpose::TakeOver] {
+        let report = assess(&exchange, &board, &account, purpose).unwrap();
+        assert!(report.is_liquidatable() && report.health_initial() < -(1 << 56));
+    }
+}
+
+#[test]
+fn a_stranger_judges_by_fresh_prices_only_and_by_no_totals() {
+    let (mut exchange, mut board) = world();
+    exchange.assets[1].haircut_size_start = 1_000_000;
+    board.assets[1].deposits_total = 1 << 50;
+    let mut account = MarginAccount::zeroed();
+    deposit(&mut account, 1, 50_000_000_000);
+    let further = Position {
+        base_lots: 100,
+        quote: -250_000_000,
+        terms: MarketTerms::perpetual(0),
+        ..Position::default()
+    };
+    let mut report = Report::boxed();
+    let mut judge = |board: &Board, now| {
+        let view = View {
+            exchange: &exchange,
+            board,
+            now,
+        };
+        view.assess_with(&account, Some(&further), Purpose::AddRisk, &mut report)?;
+        let own = report.health_initial();
+        view.assess_for_stranger(&account, &further, &mut report)?;
+        Ok((own, report.health_initial()))
+    };
+    let (own, judged) = judge(&board, NOW).unwrap();
+    assert!(own < 0 && judged > 10_000_000_000);
+    assert_eq!(judge(&board, NOW + 61), Err(StateError::StalePrice));
+    board.prices[1].confidence_ratio_q32 = u64::MAX;
+    assert_eq!(judge(&board, NOW), Err(StateError::UncertainPrice));
+    board.prices[1].publish_time = 0;
+    assert_eq!(judge(&board, NOW), Err(StateError::PriceNeverSet));
+}

@@ -1,6 +1,6 @@
 use crate::error::BallastError;
 use crate::events::OrderPruned;
-use crate::instructions::{health_if_filled, only_reduces, require_not_paused};
+use crate::instructions::{health_for_pruning, only_reduces, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_state::health::{Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Order, Pausable};
@@ -16,7 +16,8 @@ pub struct PruneOrder<'info> {
 
 impl PruneOrder<'_> {
     /// Removes an order that has lapsed with its time or its market, that could not reduce anything any more, or that its account could not
-    /// afford. Prices that cannot be used say nothing about what an account can afford.
+    /// afford. Prices that cannot be used, of its tokens or of the market, say nothing about what an account can
+    /// afford, and no stranger decides by what others deposit how much its deposits count.
     pub fn handle(ctx: Context<Self>, order_id: u64) -> Result<()> {
         let exchange = ctx.accounts.exchange.load()?;
         let board = ctx.accounts.board.load()?;
@@ -34,7 +35,7 @@ impl PruneOrder<'_> {
         } else {
             order.reduce_only != 0 || {
                 let mut report = Report::boxed();
-                !lapsed && health_if_filled(&view, &account, &order, &mut report)? < 0
+                !lapsed && health_for_pruning(&view, &account, &order, &mut report)? < 0
             }
         };
         require!(lapsed || useless, BallastError::OrderStillGood);

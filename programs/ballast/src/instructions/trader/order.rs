@@ -119,12 +119,32 @@ pub fn only_reduces(account: &MarginAccount, order: &Order) -> bool {
 }
 
 /// Initial health if the order were filled whole at its price.
-pub fn health_if_filled(
+fn health_if_filled(
     view: &View,
     account: &MarginAccount,
     order: &Order,
     report: &mut Report,
 ) -> Result<i64> {
+    let filled = filled_whole(view, order)?;
+    view.assess_with(account, Some(&filled), Purpose::AddRisk, report)
+        .coded()?;
+    Ok(report.health_initial())
+}
+
+/// The same as a stranger may judge it; below 0 anybody may prune the order.
+pub fn health_for_pruning(
+    view: &View,
+    account: &MarginAccount,
+    order: &Order,
+    report: &mut Report,
+) -> Result<i64> {
+    let filled = filled_whole(view, order)?;
+    view.assess_for_stranger(account, &filled, report).coded()?;
+    Ok(report.health_initial())
+}
+
+/// The position that an order becomes when it is filled whole at its price.
+fn filled_whole(view: &View, order: &Order) -> Result<Position> {
     let lots = i64::try_from(order.lots).map_err(|_| BallastError::Overflow)?;
     let price = i64::try_from(order.price).map_err(|_| BallastError::Overflow)?;
     let quote = lots.checked_mul(price).ok_or(BallastError::Overflow)?;
@@ -142,9 +162,7 @@ pub fn health_if_filled(
         let index = view.funding_index(order.terms.underlying).coded()?;
         filled.funding_index.set(index);
     }
-    view.assess_with(account, Some(&filled), Purpose::AddRisk, report)
-        .coded()?;
-    Ok(report.health_initial())
+    Ok(filled)
 }
 
 /// Requires that the account can afford the order filled whole at its price, unless that only reduces.
