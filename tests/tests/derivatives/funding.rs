@@ -2,7 +2,7 @@
 
 use crate::funding_model::{Funding, fraction, maximum};
 use crate::scene::{
-    EXPIRY, buy, crank, dated, event, list, mark_bits, market, pause, refused, units,
+    EXPIRY, buy, crank, dated, event, list, mark_bits, market, pause, refused, sell, units,
 };
 use anchor_lang::error::ErrorCode;
 use ballast::error::BallastError;
@@ -37,7 +37,7 @@ impl Scene {
         scene
     }
 
-    /// The long buys lots from the short at a price in dollars.
+    /// The long buys lots from the short at a price in dollars: who offers more than the mark, or less, has the order that rested.
     #[track_caller]
     pub fn trade(&mut self, lots: u64, dollars: f64) {
         let [long, short] = [&self.long, &self.short].map(Keypair::insecure_clone);
@@ -46,9 +46,21 @@ impl Scene {
 
     #[track_caller]
     pub fn trade_of(&mut self, parties: (&Keypair, &Keypair), lots: u64, dollars: f64) {
+        let bid = dollars >= self.stage.prices[SOL];
+        self.trade_by(bid, parties, lots, dollars);
+    }
+
+    /// The same with the order of the buyer, or of the seller, as the one that rested.
+    #[track_caller]
+    fn trade_by(&mut self, bid: bool, parties: (&Keypair, &Keypair), lots: u64, dollars: f64) {
         let (mark, now) = (mark_bits(&self.stage, SOL), self.stage.world.now());
-        buy(&mut self.stage, parties, &sol(), lots, units(dollars));
-        self.model.trade(lots, units(dollars), mark, now);
+        let (stage, price) = (&mut self.stage, units(dollars));
+        if bid {
+            sell(stage, (parties.1, parties.0), &sol(), lots, price);
+        } else {
+            buy(stage, parties, &sol(), lots, price);
+        }
+        self.model.trade(bid, lots, price, mark, now);
         let market = market(&self.stage, &sol());
         assert_eq!(i128::from(market.premium_q32), self.model.premium);
         assert_eq!(i128::from(market.premium_set_at), self.model.set_at);
@@ -116,31 +128,31 @@ fn the_rate_is_the_average_premium_over_the_time_since_the_last_update() {
 fn a_trade_moves_the_premium_in_proportion_to_its_value() {
     let mut scene = Scene::new();
     let premium = |scene: &Scene| fraction(market(&scene.stage, &sol()).premium_q32);
-    // Of the impact value, 10,000 USDC, this is 24.96%, and 4% over the mark.
-    scene.trade(1_200, 208.0);
-    near(premium(&scene), 0.2496 * 0.04);
+    // Of the impact value, 10,000 USDC, this is 24.12%, and 0.5% over the mark.
+    scene.trade(1_200, 201.0);
+    near(premium(&scene), 0.2412 * 0.005);
     assert_eq!(scene.model.set_at, i128::from(scene.stage.world.now()));
     // Half the value half an hour later, at the mark: half the premium, and a quarter of an hour younger.
     let first = scene.stage.world.now();
     scene.wait(1_800);
     scene.trade(2_500, 200.0);
-    near(premium(&scene), 0.2496 * 0.02);
+    near(premium(&scene), 0.2412 * 0.0025);
     assert_eq!(market(&scene.stage, &sol()).premium_set_at, first + 900);
     // So it stands for 45 minutes from here, not an hour.
     scene.wait(3_600);
     near(
         scene.update(),
-        (0.2496 * 0.04 * 1_800.0 + 0.2496 * 0.02 * 2_700.0) / 5_400.0,
+        (0.2412 * 0.005 * 1_800.0 + 0.2412 * 0.0025 * 2_700.0) / 5_400.0,
     );
     // One lot below the impact value moves it almost, at the impact value all the way.
     scene.trade(5_000, 200.0);
-    scene.trade(4_950, 202.0);
-    near(premium(&scene), 0.9999 * 0.01);
-    scene.trade(4_951, 202.0);
-    near(premium(&scene), 0.01);
-    // A single lot far from the mark says next to nothing.
+    scene.trade(4_975, 201.0);
+    near(premium(&scene), 0.999975 * 0.005);
+    scene.trade(4_976, 201.0);
+    near(premium(&scene), 0.005);
+    // A single lot far from the mark says next to nothing: 10% below it, of which the maximum counts.
     scene.trade(1, 180.0);
-    near(premium(&scene), 0.01 - 0.11 * 0.00018);
+    near(premium(&scene), 0.005 - 0.0125 * 0.00018);
 }
 
 #[test]
@@ -176,14 +188,13 @@ fn the_rate_is_bounded_both_ways() {
         let mut scene = Scene::new();
         scene.wait(HOUR);
         scene.update();
-        // 5% for nine minutes is the maximum of 0.75% over an hour.
+        // 5% for nine minutes of an hour: what the rate can use of it is the maximum.
         scene.wait(3_060);
         scene.trade(10_000, dollars);
-        scene.wait(539);
-        scene.wait(1);
+        scene.wait(540);
         let rate = scene.update();
-        near(rate, f64::from(sign) * 0.0075);
-        assert!(rate.abs() <= fraction(maximum() as i64));
+        near(rate, f64::from(sign) * 0.0075 * 540.0 / 3_600.0);
+        scene.trade(10_000, dollars);
         scene.wait(HOUR);
         assert_eq!(scene.update(), f64::from(sign) * fraction(maximum() as i64));
         // Just below it is not cut.
@@ -202,9 +213,9 @@ fn without_a_fresh_price_a_trade_says_nothing() {
     scene.stage.world.advance(121);
     let (long, short) = (scene.long.insecure_clone(), scene.short.insecure_clone());
     let before = market(&scene.stage, &sol());
-    buy(
+    sell(
         &mut scene.stage,
-        (&short, &long),
+        (&long, &short),
         &sol(),
         6_000,
         units(204.0),
@@ -215,7 +226,29 @@ fn without_a_fresh_price_a_trade_says_nothing() {
     // The same trade at a fresh price.
     scene.wait(0);
     scene.trade_of((&long, &short), 6_000, 204.0);
-    near(fraction(scene.model.premium as i64), 0.02);
+    near(fraction(scene.model.premium as i64), 0.0075);
+}
+
+#[test]
+fn an_offer_counts_only_where_anybody_would_have_taken_it() {
+    let mut scene = Scene::new();
+    let (long, short) = (scene.long.insecure_clone(), scene.short.insecure_clone());
+    let premium = |scene: &Scene| fraction(market(&scene.stage, &sol()).premium_q32);
+    // Asks above the mark and bids below it: anybody may offer that for as long as he likes.
+    scene.trade_by(false, (&long, &short), 10_000, 201.0);
+    assert_eq!(premium(&scene), 0.0);
+    scene.trade_by(true, (&long, &short), 10_000, 199.0);
+    assert_eq!(premium(&scene), 0.0);
+    // A bid above the mark stood open to every seller.
+    scene.trade_by(true, (&long, &short), 10_000, 201.0);
+    near(premium(&scene), 0.005);
+    scene.trade_by(true, (&long, &short), 10_000, 199.0);
+    near(premium(&scene), 0.005);
+    scene.trade_by(false, (&long, &short), 10_000, 199.0);
+    near(premium(&scene), -0.005);
+    // At the mark both say that there is none.
+    scene.trade_by(true, (&long, &short), 10_000, 200.0);
+    assert_eq!(premium(&scene), 0.0);
 }
 
 #[test]

@@ -162,7 +162,8 @@ impl History {
             mark_bits(&self.stage, MARKETS[market]),
             self.stage.world.now(),
         );
-        self.models[market].trade(filled.lots, filled.price, mark, now);
+        let bid = filled.taker_side == 1;
+        self.models[market].trade(bid, filled.lots, filled.price, mark, now);
         self.count("filled");
     }
 

@@ -37,16 +37,20 @@ impl Funding {
         self.summed_to = self.summed_to.max(now);
     }
 
-    /// Lots trade at a price (quote units per lot) while the mark is this (bits of 2^-48).
-    pub fn trade(&mut self, lots: u64, price: u64, mark_bits: i128, now: i64) {
+    /// Lots trade at a price (quote units per lot) while the mark is this (bits of 2^-48). An offer to buy above the mark counts, and one to sell
+    /// below it; within what the rate can be.
+    pub fn trade(&mut self, bid: bool, lots: u64, price: u64, mark_bits: i128, now: i64) {
         let now = i128::from(now);
+        let above = (i128::from(price) << 48) - mark_bits;
+        let premium = (above * ONE / mark_bits).clamp(-maximum(), maximum());
+        if (bid && premium < 0) || (!bid && premium > 0) {
+            return;
+        }
         self.observe(now);
         let lapsed = now > self.set_at + INTERVAL_S;
         if lapsed {
             self.premium = 0;
         }
-        let above = (i128::from(price) << 48) - mark_bits;
-        let premium = (above * ONE / mark_bits).clamp(-ONE, ONE);
         let value = i128::from(lots) * i128::from(price);
         let weight = if value < IMPACT_VALUE {
             value * ONE / IMPACT_VALUE

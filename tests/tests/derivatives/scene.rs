@@ -101,6 +101,24 @@ pub fn buy(
     event(&done)
 }
 
+/// `seller` gives lots to `buyer`, whose bid has rested, at a price in quote units per lot.
+#[track_caller]
+pub fn sell(
+    stage: &mut Stage,
+    (seller, buyer): (&Keypair, &Keypair),
+    terms: &MarketTerms,
+    lots: u64,
+    price: u64,
+) -> OrderFilled {
+    let order = Venue::limit(Side::Ask, price, lots);
+    let done = stage
+        .venue
+        .trade_in(&mut stage.world, buyer, seller, terms, order)
+        .unwrap_or_else(|refusal| panic!("{refusal}"));
+    stage.check_books();
+    event(&done)
+}
+
 pub fn settle_pnl_of(stage: &Stage, account: &Pubkey, terms: &MarketTerms) -> Instruction {
     let venue = &stage.venue;
     instructions::settle_pnl(&venue.addresses, terms, &venue.mints[0], account)

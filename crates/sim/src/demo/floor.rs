@@ -19,6 +19,8 @@ use solana_signer::Signer;
 const HALF_SPREAD: f64 = 0.2;
 const HALF_SPREAD_OPTION: f64 = 0.01;
 const MINUTES_IN_YEAR: f64 = 525_600.0;
+/// How much above the mark a maker who is short in a perpetual quotes, and below it one who is long: so he gets paid for what he carries.
+const LEAN: f64 = 0.000_5;
 /// The thin token's maker, who knows what it is worth, trades only while the mark is so near to that, as a factor.
 const FAIR: f64 = 1.25;
 
@@ -58,7 +60,7 @@ impl Floor {
         is_done(self.venue.trade_in(world, maker, key, terms, order))
     }
 
-    /// The maker's price for who buys or sells: half a spread from the mark, on the tick, quote units per lot.
+    /// The maker's price for who buys or sells: half a spread from what he takes for the middle, on the tick, quote units per lot.
     fn price(&self, world: &World, terms: &MarketTerms, side: Side) -> Result<u64> {
         let (exchange, board) = (self.venue.exchange(world)?, self.venue.board(world)?);
         let view = View {
@@ -67,6 +69,14 @@ impl Floor {
             now: world.now(),
         };
         let mark: f64 = view.mark(terms)?.to_num();
+        let lean = if terms.is_perpetual() {
+            let maker = self.account(&self.makers[usize::from(terms.underlying)]);
+            let held = world.read::<MarginAccount>(&maker)?.lots(terms);
+            -LEAN * held.signum() as f64
+        } else {
+            0.0
+        };
+        let middle = mark * (1.0 + lean);
         let half_spread = if terms.is_option() {
             HALF_SPREAD_OPTION
         } else {
@@ -75,8 +85,8 @@ impl Floor {
         };
         let tick = self.venue.config.assets[usize::from(terms.underlying) + 1].tick_size;
         let ticks = match side {
-            Side::Bid => (mark * (1.0 + half_spread) / tick as f64).ceil(),
-            Side::Ask => (mark * (1.0 - half_spread) / tick as f64).floor(),
+            Side::Bid => (middle * (1.0 + half_spread) / tick as f64).ceil(),
+            Side::Ask => (middle * (1.0 - half_spread) / tick as f64).floor(),
         };
         Ok((ticks as u64).max(1) * tick)
     }

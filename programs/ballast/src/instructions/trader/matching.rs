@@ -138,8 +138,9 @@ impl<'a> Desk<'a> {
         change_position(self.view, self.market, account, lots, quote)
     }
 
-    /// Lets a fill move the premium from which funding is worked out. Without a fresh price it says nothing, nor does an order that has just
-    /// been placed.
+    /// Lets a fill move the premium from which funding is worked out: one above the mark when the maker was a bid, which anybody could have sold to,
+    /// one below it when he was an ask. An ask above the mark says nothing about what anybody would pay. Nor does a trade without a fresh price, or
+    /// with an order that has just been placed. What the rate could not use does not count.
     pub fn note_premium(&mut self, fill: &Fill) -> Result<()> {
         let terms = self.market.terms;
         if !terms.is_perpetual() || !fill.has_rested {
@@ -147,8 +148,17 @@ impl<'a> Desk<'a> {
         }
         if let Ok(mark) = self.view.fresh_mark(terms.underlying) {
             let listed = self.view.exchange.underlying(terms.underlying).coded()?;
+            let maximum = i64::try_from(listed.funding_maximum_q32).unwrap_or(i64::MAX);
+            let premium = premium_q32(I80F48::from_num(fill.price), mark);
+            let offered = match fill.taker_side {
+                Side::Ask => premium >= 0,
+                Side::Bid => premium <= 0,
+            };
+            if !offered {
+                return Ok(());
+            }
             self.market.note_premium(
-                premium_q32(I80F48::from_num(fill.price), mark),
+                premium.clamp(-maximum, maximum),
                 fill.quote.unsigned_abs(),
                 listed.funding_impact_value,
                 self.view.now,
@@ -216,7 +226,8 @@ pub(super) fn use_up(account: &mut MarginAccount, order_id: u64, lots: i64) -> R
     Ok(())
 }
 
-/// Requires initial margin of an account after its fills, or, when they have only reduced its position, no more risk than before.
+/// Requires initial margin of an account after its fills, or, when they have only reduced its position, no more risk than before. An insolvent
+/// account does not trade at all: closing against an accomplice at the mark would make its loss a loan, and spare him his part of it.
 pub(super) fn require_margin(
     view: &View,
     terms: &MarketTerms,
@@ -238,6 +249,9 @@ pub(super) fn require_margin(
         return Err(refusal.into());
     }
     view.assess(before, Purpose::ReduceRisk, report).coded()?;
+    if report.equity_mark < 0 {
+        return Err(refusal.into());
+    }
     let mark = report.risk_mark();
     view.assess(account, Purpose::ReduceRisk, report).coded()?;
     if report.risk_mark().is_no_riskier_than(&mark) {
