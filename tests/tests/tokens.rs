@@ -11,8 +11,8 @@ use anchor_spl::associated_token::spl_associated_token_account as ata;
 use anchor_spl::token::spl_token;
 use anchor_spl::token_2022::spl_token_2022::extension::{
     BaseStateWithExtensions, ExtensionType, StateWithExtensions, confidential_transfer,
-    default_account_state, interest_bearing_mint, metadata_pointer, pausable, transfer_fee,
-    transfer_hook,
+    default_account_state, interest_bearing_mint, metadata_pointer, pausable, scaled_ui_amount,
+    transfer_fee, transfer_hook,
 };
 use anchor_spl::token_2022::spl_token_2022::state::{Account, AccountState, Mint};
 use anchor_spl::token_2022::spl_token_2022::{ID, instruction as token_2022};
@@ -265,17 +265,13 @@ fn what_only_describes_a_token_is_no_reason_to_refuse_it() {
     let described = create_mint(&mut stage, 200, &pointer, true, |mint| {
         vec![with_pointer(mint)]
     });
-    let bearing = [ExtensionType::InterestBearingConfig];
-    let growing = create_mint(&mut stage, 201, &bearing, false, |mint| {
-        vec![with_rate(mint)]
-    });
     let state = [ExtensionType::DefaultAccountState];
     let thawed = create_mint(&mut stage, 202, &state, true, |mint| {
         let set = default_account_state::instruction::initialize_default_account_state;
         vec![set(&ID, mint, &AccountState::Initialized).unwrap()]
     });
     let admin = admin(&stage);
-    for token in [described, growing, thawed] {
+    for token in [described, thawed] {
         let add = list(&stage, token);
         stage.simulate(&[add], &[&admin]).unwrap();
     }
@@ -284,7 +280,7 @@ fn what_only_describes_a_token_is_no_reason_to_refuse_it() {
 #[test]
 fn mints_that_could_block_hide_take_or_freeze_tokens_are_refused_each_with_its_own_error() {
     type Case = (ExtensionType, fn(&Pubkey) -> Instruction, BallastError);
-    let cases: [Case; 7] = [
+    let cases: [Case; 9] = [
         (
             ExtensionType::TransferHook,
             |mint| {
@@ -338,6 +334,20 @@ fn mints_that_could_block_hide_take_or_freeze_tokens_are_refused_each_with_its_o
             },
             BallastError::MintExtensionNotSupported,
         ),
+        // Wallets would show other amounts than the vault holds.
+        (
+            ExtensionType::InterestBearingConfig,
+            with_rate,
+            BallastError::MintExtensionNotSupported,
+        ),
+        (
+            ExtensionType::ScaledUiAmount,
+            |mint| {
+                let initialize = scaled_ui_amount::instruction::initialize;
+                initialize(&ID, mint, None, 5.0).unwrap()
+            },
+            BallastError::MintExtensionNotSupported,
+        ),
     ];
     let mut stage = Stage::new();
     let admin = admin(&stage);
@@ -347,13 +357,9 @@ fn mints_that_could_block_hide_take_or_freeze_tokens_are_refused_each_with_its_o
         let alone = create_mint(&mut stage, number, &[kind], true, |mint| {
             vec![initialize(mint)]
         });
-        let kinds = [
-            ExtensionType::InterestBearingConfig,
-            ExtensionType::MetadataPointer,
-            kind,
-        ];
+        let kinds = [ExtensionType::MetadataPointer, kind];
         let behind = create_mint(&mut stage, number + 1, &kinds, true, |mint| {
-            vec![with_rate(mint), with_pointer(mint), initialize(mint)]
+            vec![with_pointer(mint), initialize(mint)]
         });
         number += 2;
         let code = u32::from(error);

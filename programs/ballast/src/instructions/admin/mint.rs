@@ -8,7 +8,8 @@ use anchor_spl::token_2022::spl_token_2022::extension::{
 use anchor_spl::token_2022::spl_token_2022::state::Mint;
 
 /// Refuses mints whose extensions could block, hide, take or freeze what the vault holds. Transfer fees are fine, since what
-/// arrives is credited, and so is what only describes the token.
+/// arrives is credited, and so is what only describes the token. Wallets show other amounts of tokens that bear interest or are scaled than the vault
+/// holds: they are refused as not supported.
 pub(super) fn require_transferable(mint: &AccountInfo) -> Result<()> {
     if mint.owner == &anchor_spl::token::ID {
         return Ok(());
@@ -24,8 +25,6 @@ pub(super) fn require_transferable(mint: &AccountInfo) -> Result<()> {
             | ExtensionType::TokenGroup
             | ExtensionType::GroupMemberPointer
             | ExtensionType::TokenGroupMember
-            | ExtensionType::InterestBearingConfig
-            | ExtensionType::ScaledUiAmount
             | ExtensionType::DefaultAccountState => continue,
             ExtensionType::TransferHook => BallastError::MintHasTransferHook,
             ExtensionType::ConfidentialTransferMint
