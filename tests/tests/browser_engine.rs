@@ -183,6 +183,27 @@ fn the_limits_of_banks_are_the_programs() {
 }
 
 #[test]
+fn a_loan_is_bounded_by_how_much_is_lent_with_it_as_by_the_program() {
+    let mut stage = Stage::new();
+    let lender = stage.trader(1, 1.0);
+    stage.fund(&lender, ETH, 100.0);
+    let owner = stage.trader(2, 50_000.0);
+    stage.mint(&owner, ETH, 0);
+    let exchange = stage.venue.addresses.exchange;
+    stage.patch::<Exchange>(&exchange, |exchange| {
+        exchange.assets[ETH].haircut_size_start = 9_000_000_000;
+    });
+    let borrowed = json!({"kind": "withdraw", "asset": ETH, "amount": "0n", "borrow": true});
+    let found = largest(&stage, &owner, borrowed);
+    assert_eq!(found.1, Refusal::BelowInitialMargin.failure().code);
+    // Without it 10 ETH: 40,000 and the haircut.
+    assert!((3..6).contains(&(found.0 / 100_000_000)), "{}", found.0);
+    check(&mut stage, &owner, found, |stage, amount| {
+        stage.withdraw(&owner, ETH, amount, true)
+    });
+}
+
+#[test]
 fn the_largest_fill_is_the_programs() {
     let mut stage = Stage::new();
     let (rich, owner) = (stage.trader(1, 10_000_000.0), stage.trader(2, 1_000.0));
