@@ -1,11 +1,14 @@
-//! `cargo xtask bench`: what the engine costs and how exact it is, measured, into `docs/performance.md`.
+//! `cargo xtask bench`: what the engine costs and how exact it is, measured, into `docs/performance.md`, and sizes and rents, into `docs/budgets.md`.
 
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{build::build, process::run, tasks::in_workspace, validator, workspace::Workspace};
+use crate::{
+    budgets::budgets, build::build, process::run, tasks::in_workspace, validator,
+    workspace::Workspace,
+};
 
 /// What the rows of `cu.json` measure.
 const COSTS: &[(&str, &str)] = &[
@@ -92,9 +95,13 @@ const SPEEDS: &[(&str, &str, f64, &str)] = &[
     ),
 ];
 
-/// Measures everything and writes the page.
-pub fn bench(workspace: &Workspace) -> Result<()> {
+/// Measures everything and writes the pages, or sizes and rents only.
+pub fn bench(workspace: &Workspace, only_budgets: bool) -> Result<()> {
     build(workspace, &[])?;
+    budgets(workspace)?;
+    if only_budgets {
+        return Ok(());
+    }
     run(in_workspace(
         workspace,
         &["test", "-p", "ballast-tests", "--test", "compute_units"],
@@ -156,7 +163,8 @@ fn read(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
-fn rows(path: &Path) -> Result<Vec<Value>> {
+/// A table that a test or a bench wrote.
+pub fn rows(path: &Path) -> Result<Vec<Value>> {
     let value = read(path)?;
     value
         .as_array()
@@ -170,7 +178,8 @@ fn page(target: &Path) -> Result<String> {
          Written by `cargo xtask bench`; every figure is measured by it. Compute units are exact and repeatable for one toolchain; times \
          depend on the machine.\n\n\
          ## Compute units on the VM\n\
-         Measured in LiteSVM around the call alone (`tests/tests/compute_units`, which also checks the ceilings in CI).\n\n\
+         Measured in LiteSVM around the call alone (`tests/tests/compute_units`, which also checks the ceilings in CI). Sizes and rents are in \
+         [budgets.md](budgets.md).\n\n\
          | measured | compute units | ceiling | what |\n| --- | ---: | ---: | --- |\n",
     );
     let costs = rows(&target.join("bench/cu.json"))?;
@@ -301,7 +310,7 @@ fn keeper_section(page: &mut String, target: &Path) -> Result<()> {
 }
 
 /// A whole number with thousands apart.
-fn thousands(x: f64) -> String {
+pub fn thousands(x: f64) -> String {
     let digits = format!("{x:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -2,6 +2,7 @@
 
 mod app;
 mod bench;
+mod budgets;
 mod build;
 mod builtins;
 mod debian;
@@ -72,8 +73,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measure compute units, speed and accuracy of the risk engine and write docs/performance.md.
-    Bench,
+    /// Measure compute units, speed and accuracy of the risk engine and write docs/performance.md; sizes and rents, and write docs/budgets.md.
+    Bench {
+        /// Only sizes and rents, which takes seconds once everything is built.
+        #[arg(long)]
+        budgets: bool,
+    },
     /// Build, then run the demo.
     #[command(disable_help_flag = true)]
     Demo {
@@ -131,7 +136,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             no_cluster,
             arguments,
         } => tasks::test(&workspace, no_cluster, &arguments),
-        Command::Bench => bench::bench(&workspace),
+        Command::Bench { budgets } => bench::bench(&workspace, budgets),
         Command::Demo { arguments } => tasks::simulate(&workspace, "demo", &arguments),
         Command::Fuzz { arguments } => tasks::simulate(&workspace, "fuzz", &arguments),
         Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),
