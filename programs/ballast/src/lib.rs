@@ -32,6 +32,18 @@ const _: () = {
     }
 };
 
+// Whom to tell about a weakness, readable in the program's bytes. Not in what is built to be part of other programs.
+#[cfg(not(feature = "no-entrypoint"))]
+solana_security_txt::security_txt! {
+    name: "Ballast",
+    project_url: "private",
+    contacts: "other:private report through the security advisories of the repository",
+    policy: "SECURITY.md of the repository",
+    preferred_languages: "en",
+    source_release: env!("CARGO_PKG_VERSION"),
+    auditors: "none"
+}
+
 #[program]
 pub mod ballast {
     use super::*;
