@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     app::App,
-    build::build,
+    build::{PLANTED_BUGS, build},
     process::{cargo, run},
     setup, validator,
     workspace::Workspace,
@@ -26,6 +26,7 @@ pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Re
     // What is missing is said before everything is built.
     let app = (!chooses).then(|| App::ready(workspace)).transpose()?;
     build(workspace, &[])?;
+    build(workspace, &[PLANTED_BUGS.to_owned()])?;
     let of_cargo: Vec<&String> = arguments
         .iter()
         .take_while(|argument| *argument != "--")
@@ -62,6 +63,12 @@ pub fn test(workspace: &Workspace, no_cluster: bool, arguments: &[String]) -> Re
 /// Builds, then runs a program of the simulator, compiled like the tests: their dependencies, the whole VM, serve it too.
 pub fn simulate(workspace: &Workspace, program: &str, arguments: &[String]) -> Result<()> {
     build(workspace, &[])?;
+    if arguments
+        .iter()
+        .any(|argument| argument.starts_with("--planted"))
+    {
+        build(workspace, &[PLANTED_BUGS.to_owned()])?;
+    }
     // From where the user stands, so that his paths mean what he thinks.
     let mut command = cargo();
     command

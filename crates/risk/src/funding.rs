@@ -14,6 +14,7 @@
 //! it was last settled.
 
 use crate::numbers::{Overflow, Q32_ONE, mul_i80f48_floor, value_ceil, value_floor};
+use crate::planted::{Bug, planted};
 use crate::volatility::price_ratio_q32;
 use fixed::types::I80F48;
 
@@ -82,7 +83,16 @@ pub fn payment(base_lots: i64, index_then: I80F48, index_now: I80F48) -> Result<
     let change = index_now.checked_sub(index_then).ok_or(Overflow)?;
     let size = change.checked_abs().ok_or(Overflow)?;
     let lots = base_lots.unsigned_abs();
-    if (base_lots < 0) == (change < 0) {
+    let pays = (base_lots < 0) == (change < 0);
+    if planted(Bug::FundingSignReversed) {
+        let size = value_floor(lots, size)?;
+        return Ok(if pays { size } else { -size });
+    }
+    if planted(Bug::FundingRoundedUp) {
+        let (floor, ceil) = (value_floor(lots, size)?, value_ceil(lots, size)?);
+        return Ok(if pays { -floor } else { ceil });
+    }
+    if pays {
         // Pays. A value is never `i64::MIN`, so it can be negated.
         Ok(-value_ceil(lots, size)?)
     } else {

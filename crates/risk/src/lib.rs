@@ -19,6 +19,7 @@ pub mod liquidation;
 pub mod margin;
 pub mod normal;
 pub mod numbers;
+pub mod planted;
 pub mod pricing;
 #[cfg(test)]
 mod proofs;

@@ -14,4 +14,4 @@ mod venue;
 mod world;
 
 pub use venue::{AssetSpec, Limits, PriceSource, Venue, VenueConfig};
-pub use world::{CodedError, Refusal, World, deploy_folder};
+pub use world::{CodedError, Refusal, World, deploy_folder, read_program};

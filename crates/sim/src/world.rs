@@ -16,7 +16,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 use solana_transaction::Transaction;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Length of a slot in seconds, about Solana's.
 const SLOT_S: f64 = 0.4;
@@ -39,8 +39,17 @@ impl World {
     /// # Errors
     /// When the programs were not built yet.
     pub fn new(now: i64) -> Result<Self> {
+        Self::with_program(now, &read_program(Path::new("ballast.so"))?)
+    }
+
+    /// The same with another binary of Ballast.
+    ///
+    /// # Errors
+    /// When the other programs were not built yet.
+    pub fn with_program(now: i64, program: &[u8]) -> Result<Self> {
         let mut svm = LiteSVM::new().with_transaction_history(0);
-        load(&mut svm, &ballast::ID, "ballast.so")?;
+        svm.add_program(ballast::ID, program)
+            .map_err(|error| anyhow!("cannot load Ballast: {error:?}"))?;
         load(&mut svm, &oracle_stub::RECEIVER_ID, "oracle_stub.so")?;
         load(&mut svm, &oracle_stub::ORACLE_ID, "oracle_stub.so")?;
         let payer = Keypair::new_from_array([7; 32]);
@@ -249,12 +258,19 @@ pub fn deploy_folder() -> PathBuf {
     )
 }
 
-fn load(svm: &mut LiteSVM, address: &Pubkey, file: &str) -> Result<()> {
+/// The binary of a built program, by its path in [`deploy_folder`].
+///
+/// # Errors
+/// When it was not built yet.
+pub fn read_program(file: &Path) -> Result<Vec<u8>> {
     let path = deploy_folder().join(file);
-    svm.add_program_from_file(*address, &path).map_err(|error| {
-        anyhow!(
-            "cannot load {}: {error:?} (build the programs with `cargo xtask build`)",
-            path.display()
-        )
+    std::fs::read(&path).with_context(|| {
+        let path = path.display();
+        format!("cannot read {path} (build the programs with `cargo xtask build`)")
     })
+}
+
+fn load(svm: &mut LiteSVM, address: &Pubkey, file: &str) -> Result<()> {
+    svm.add_program(*address, &read_program(Path::new(file))?)
+        .map_err(|error| anyhow!("cannot load {file}: {error:?}"))
 }

@@ -5,6 +5,7 @@ use crate::{Asset, AssetIndexes, Balance, StateError, StoredI80F48, ledger};
 use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::interest::{Lending, accrue};
 use ballast_risk::numbers::{mul_i80f48_floor, mul_q32_floor};
+use ballast_risk::planted::{Bug, planted};
 use fixed::types::I80F48;
 use solana_pubkey::Pubkey;
 
@@ -185,6 +186,10 @@ impl Bank {
         )?
         .unsigned_abs();
         self.forget_losses(now);
+        let most = match planted(Bug::UnboundedLoss) {
+            true => deposits.saturating_add(self.losses),
+            false => most,
+        };
         let amount = amount.min(owed).min(most.saturating_sub(self.losses));
         if amount == 0 {
             return Ok(0);

@@ -8,6 +8,7 @@ use crate::{
 #[cfg(feature = "anchor")]
 use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::numbers::{mul_price_int, product_q32, sqrt_q32};
+use ballast_risk::planted::{Bug, planted};
 use ballast_risk::surface::Surface;
 use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
 use fixed::types::I80F48;
@@ -138,7 +139,7 @@ impl PriceEntry {
         publish_time: i64,
         slot: u64,
     ) -> bool {
-        if publish_time <= self.publish_time {
+        if publish_time <= self.publish_time && !planted(Bug::PriceReplayed) {
             return false;
         }
         self.accumulate_settlement(feed, publish_time);

@@ -2,6 +2,7 @@
 
 use crate::{AssetIndexes, Balance, Bank, MarginAccount, StateError};
 use ballast_risk::numbers::{mul_i80f48_ceil, mul_i80f48_floor, whole_product};
+use ballast_risk::planted::{Bug, planted};
 use fixed::types::I80F48;
 
 /// Native units of a balance: a deposit rounded down, a loan (negative) rounded away from zero.
@@ -113,7 +114,11 @@ pub fn credit(
             rest -= owed;
             -shares
         } else {
-            let repaid = shares_floor(rest, indexes.borrow.get())?;
+            let index = match planted(Bug::WrongIndex) {
+                true => indexes.deposit,
+                false => indexes.borrow,
+            };
+            let repaid = shares_floor(rest, index.get())?;
             rest = 0;
             repaid
         };

@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: random transactions against the real program, with invariants after every one.
 
 use anyhow::{Result, ensure};
+use ballast_risk::planted::Bug;
 use ballast_sim::fuzz::{self, Options};
 use clap::Parser;
 use std::io::IsTerminal;
@@ -27,6 +28,9 @@ struct Arguments {
     /// Begins no further episode once a violation was found.
     #[arg(long)]
     stop_early: bool,
+    /// Runs the program with one of the bugs that are planted in it, by its name.
+    #[arg(long, value_name = "BUG", value_parser = bug, long_help = bugs())]
+    planted: Option<Bug>,
 }
 
 fn main() -> Result<()> {
@@ -37,6 +41,10 @@ fn main() -> Result<()> {
         seed: arguments.seed,
         jobs: arguments.jobs.unwrap_or(processors),
         replay: arguments.replay,
+        program: arguments
+            .planted
+            .map(|bug| fuzz::planted_program(Some(bug)))
+            .transpose()?,
         stop_early: arguments.stop_early,
         progress: std::io::stderr()
             .is_terminal()
@@ -46,4 +54,16 @@ fn main() -> Result<()> {
     let count = outcome.violations.len();
     ensure!(count == 0, "{count} violations");
     Ok(())
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    let mut bugs = Bug::ALL.into_iter();
+    let bug = bugs.find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name));
+    bug.ok_or_else(|| "no such bug; see --help".to_owned())
+}
+
+/// The names of the bugs, for the help.
+fn bugs() -> String {
+    let names = Bug::ALL.map(|bug| format!("{bug:?}")).join(", ");
+    format!("Runs the program with one of the bugs that are planted in it: {names}")
 }

@@ -42,9 +42,13 @@ pub struct Template {
 }
 
 impl Template {
-    /// Sets two exchanges up, with tokens for everybody.
-    pub fn new() -> Result<Self> {
-        let mut world = World::new(START)?.trusting();
+    /// Sets two exchanges up, with tokens for everybody. `program` is the binary of Ballast, the built one by default.
+    pub fn new(program: Option<&[u8]>) -> Result<Self> {
+        let world = match program {
+            Some(program) => World::with_program(START, program),
+            None => World::new(START),
+        };
+        let mut world = world?.trusting();
         let reference = VenueConfig::default();
         let extra = |name, decimals, price| AssetSpec {
             name,
@@ -197,6 +201,7 @@ impl Episode {
         let home = template.home.fork();
         let assets = home.config.assets.len();
         let floor = Floor {
+            away: template.away.fork(),
             actors: Actors::new(),
             payer: world.payer.pubkey(),
             books: Snapshot::of(&world.svm),
@@ -301,7 +306,7 @@ impl Episode {
         }
         for oracle in &mut floor.oracles {
             *oracle = match (*oracle, random.random_range(0..1_000)) {
-                (Oracle::Good, 0..3) => *[
+                (Oracle::Good, 0..5) => *[
                     Oracle::Silent,
                     Oracle::Wide,
                     Oracle::Bad,

@@ -37,6 +37,8 @@ pub enum Oracle {
 pub struct Floor {
     /// The exchange that is acted on, with the specifications of assets that may still be listed.
     pub home: Venue,
+    /// Another exchange, where some of them have accounts too.
+    pub away: Venue,
     /// Who takes part.
     pub actors: Actors,
     /// Who pays.
@@ -284,7 +286,7 @@ impl Floor {
                 ..good
             },
             Oracle::Late => StubPrice {
-                publish_time: self.now - random.random_range(1..400),
+                publish_time: self.now - (400f64.powf(random.random()) as i64),
                 ..good
             },
             Oracle::Early => StubPrice {

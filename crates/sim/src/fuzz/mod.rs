@@ -17,10 +17,13 @@ mod tamper;
 pub use calls::CALLS;
 pub use invariants::INVARIANTS;
 
-use anyhow::Result;
+use crate::world::read_program;
+use anyhow::{Result, ensure};
+use ballast_risk::planted::{Bug, wake};
 use episode::{Episode, Template};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -38,6 +41,8 @@ pub struct Options {
     pub jobs: usize,
     /// Runs only the episode of this step, up to it, and tells every step on standard error.
     pub replay: Option<u64>,
+    /// The binary to run; the built one by default.
+    pub program: Option<Vec<u8>>,
     /// Begins no further episode once something was found.
     pub stop_early: bool,
     /// Called with the steps done so far.
@@ -51,6 +56,7 @@ impl Default for Options {
             seed: 1,
             jobs: 1,
             replay: None,
+            program: None,
             stop_early: false,
             progress: None,
         }
@@ -103,6 +109,16 @@ impl Outcome {
     }
 }
 
+/// The program with one of the bugs awake that are planted in it, or none.
+///
+/// # Errors
+/// When `cargo xtask build planted-bugs` was not run.
+pub fn planted_program(bug: Option<Bug>) -> Result<Vec<u8>> {
+    let mut program = read_program(Path::new("planted-bugs/ballast.so"))?;
+    ensure!(wake(&mut program, bug), "this program has no planted bugs");
+    Ok(program)
+}
+
 /// Runs the episodes.
 ///
 /// # Errors
@@ -113,7 +129,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         ..Outcome::default()
     };
     if let Some(step) = options.replay {
-        let template = Template::new()?;
+        let template = Template::new(options.program.as_deref())?;
         let first = step - step % EPISODE_STEPS;
         let mut episode = Episode::new(&template, options.seed, first)?;
         episode.tell = true;
@@ -124,7 +140,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let whole = Mutex::new(outcome);
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
-            let template = Template::new()?;
+            let template = Template::new(options.program.as_deref())?;
             loop {
                 let first = next.fetch_add(EPISODE_STEPS, Ordering::Relaxed);
                 if first >= options.steps || stop.load(Ordering::Relaxed) {

@@ -8,6 +8,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 
 /// Changes one or two things about the last instruction: accounts swapped, doubled, left out or added, flags and signers taken away, numbers
 /// replaced by extreme ones.
@@ -27,7 +28,7 @@ pub fn tamper(floor: &Floor, plan: &mut Plan, random: &mut ChaCha8Rng) {
 fn change(floor: &Floor, instruction: &mut Instruction, random: &mut ChaCha8Rng) {
     let count = instruction.accounts.len();
     let place = random.random_range(0..count);
-    match random.random_range(0..14) {
+    match random.random_range(0..16) {
         0..4 => {
             let like = instruction.accounts[place].pubkey;
             if let Some(key) = alike(floor, &like, random) {
@@ -43,13 +44,23 @@ fn change(floor: &Floor, instruction: &mut Instruction, random: &mut ChaCha8Rng)
             instruction.accounts[place].pubkey =
                 instruction.accounts[random.random_range(0..count)].pubkey
         }
-        7 => instruction.accounts[place].is_signer = false,
-        8 => instruction.accounts[place].is_writable = false,
+        7 => {
+            if let Some(meta) = one_that(instruction, |meta| meta.is_signer, random) {
+                meta.is_signer = false;
+            }
+        }
+        8 => {
+            if let Some(meta) = one_that(instruction, |meta| meta.is_writable, random) {
+                meta.is_writable = false;
+            }
+        }
         9 => {
             // Somebody else signs.
-            let signers = instruction.accounts.iter_mut();
-            let signers: Vec<&mut AccountMeta> = signers.filter(|meta| meta.is_signer).collect();
-            for meta in signers {
+            for meta in instruction
+                .accounts
+                .iter_mut()
+                .filter(|meta| meta.is_signer)
+            {
                 meta.pubkey = floor.actors.anybody(random);
             }
         }
@@ -61,8 +72,49 @@ fn change(floor: &Floor, instruction: &mut Instruction, random: &mut ChaCha8Rng)
                 instruction.accounts.push(AccountMeta::new(key, false));
             }
         }
+        12..14 => {
+            let twins = twins(floor);
+            let own = |meta: &AccountMeta| twins.contains_key(&meta.pubkey);
+            if let Some(meta) = one_that(instruction, own, random) {
+                meta.pubkey = twins[&meta.pubkey];
+            }
+        }
         _ => numbers(&mut instruction.data, random),
     }
+}
+
+fn one_that<'a>(
+    instruction: &'a mut Instruction,
+    fits: impl Fn(&AccountMeta) -> bool,
+    random: &mut ChaCha8Rng,
+) -> Option<&'a mut AccountMeta> {
+    let metas = instruction.accounts.iter_mut();
+    let fitting: Vec<&mut AccountMeta> = metas.filter(|meta| fits(meta)).collect();
+    let chosen = random.random_range(0..fitting.len().max(1));
+    fitting.into_iter().nth(chosen)
+}
+
+/// Accounts of the exchange, each with the one that has its part in the other exchange.
+fn twins(floor: &Floor) -> HashMap<Pubkey, Pubkey> {
+    let (home, away) = (floor.addresses(), &floor.away.addresses);
+    let mut twins = HashMap::from([
+        (home.exchange, away.exchange),
+        (home.board, away.board),
+        (home.insurance_fund(), away.insurance_fund()),
+    ]);
+    for (mine, theirs) in floor.home.mints.iter().zip(&floor.away.mints) {
+        twins.insert(home.bank(mine), away.bank(theirs));
+        twins.insert(home.vault(mine), away.vault(theirs));
+        twins.insert(*mine, *theirs);
+    }
+    for market in floor.markets() {
+        twins.insert(home.market(&market.terms), away.market(&market.terms));
+    }
+    for (key, account) in floor.accounts() {
+        let number = account.sub_account;
+        twins.insert(key, away.margin_account(&account.owner, number));
+    }
+    twins
 }
 
 /// Replaces eight bytes behind the discriminator, or one.

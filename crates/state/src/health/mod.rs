@@ -24,6 +24,7 @@ use assessment::Assessment;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::depeg_factor_q32;
 use ballast_risk::numbers::{mul_price_int, mul_price_q32_floor, mul_q32_ceil, value_ceil};
+use ballast_risk::planted::{Bug, planted};
 use ballast_risk::pricing::OptionKind;
 use fixed::types::I80F48;
 
@@ -33,7 +34,7 @@ pub enum Purpose {
     /// The action adds risk: an uncertain or stale deposit counts nothing, an uncertain loan counts dearer, and a stale
     /// loan or position refuses it.
     AddRisk,
-    /// The action only reduces risk: any price that was ever set will do.
+    /// The action only reduces risk: any price that was ever set will do, and a deposit that never had one counts nothing.
     ReduceRisk,
     /// The account may be liquidated: uncertain prices count at the account's favourable edge, and stale prices refuse
     /// it unless they are under 1% of its gross value.
@@ -376,9 +377,14 @@ impl<'a> View<'a> {
             counts: false,
             stale: false,
         };
+        if planted(Bug::StalePriceAccepted) && validity == Validity::Stale {
+            return Ok(at(price));
+        }
         match (validity, purpose) {
-            // A deposit without a price is worth nothing and must not hold up a liquidation.
-            (Validity::NeverSet, Purpose::Liquidate | Purpose::TakeOver) if owned && !position => {
+            // A deposit without a price is worth nothing and must not hold up a liquidation, nor keep a winner from being deleveraged.
+            (Validity::NeverSet, Purpose::Liquidate | Purpose::TakeOver | Purpose::ReduceRisk)
+                if owned && !position =>
+            {
                 Ok(nothing)
             }
             (Validity::NeverSet, _) => Err(StateError::PriceNeverSet),

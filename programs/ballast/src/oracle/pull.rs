@@ -3,6 +3,7 @@
 use super::OraclePrice;
 use crate::error::BallastError;
 use anchor_lang::prelude::*;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::FeedKind;
 use pyth_solana_receiver_sdk::price_update::{PriceUpdateV2, VerificationLevel};
 
@@ -15,7 +16,7 @@ pub fn read(account: &AccountInfo) -> Result<OraclePrice> {
     let update = PriceUpdateV2::try_deserialize(&mut &data[..])
         .map_err(|_| BallastError::InvalidOracleAccount)?;
     require!(
-        update.verification_level == VerificationLevel::Full,
+        update.verification_level == VerificationLevel::Full || planted(Bug::UnverifiedPrice),
         BallastError::NotFullyVerified
     );
     let message = update.price_message;

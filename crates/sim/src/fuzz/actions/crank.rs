@@ -34,7 +34,7 @@ pub fn refresh_prices(floor: &Floor, random: &mut Random) -> Option<Plan> {
         writes.extend(price.map(|price| oracle_stub::write(&source, &floor.payer, &price)));
         // One bad price refuses all: clients leave those out that they know to be bad.
         let good = floor.oracles[index] == crate::fuzz::floor::Oracle::Good;
-        if (good && published) || random.random_ratio(1, 4) {
+        if (good && published) || random.random_ratio(1, 3) {
             accounts.push(floor.home.price_account(index));
         }
     }

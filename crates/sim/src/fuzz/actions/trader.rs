@@ -6,7 +6,7 @@ use crate::fuzz::floor::{Floor, Held};
 use anchor_lang::prelude::Pubkey;
 use ballast_client::args::{FillArgs, OrderArgs, OrderFilter, OrderType};
 use ballast_client::instructions;
-use ballast_client::state::{Market, Order, Side};
+use ballast_client::state::{MarginAccount, Market, Order, Side};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
@@ -139,7 +139,11 @@ pub fn transfer(floor: &Floor, random: &mut Random) -> Option<Plan> {
         0 => u64::MAX,
         _ => (deposit * random.random_range(0.0..1.02)) as u64,
     };
-    let owner = floor.owner_of(account, random);
+    let to_owner = floor.books.get::<MarginAccount>(&to)?.owner;
+    let owner = match strange && random.random() {
+        true => to_owner,
+        false => floor.owner_of(account, random),
+    };
     let transfer = instructions::transfer(
         floor.addresses(),
         &floor.mint(asset),

@@ -2,6 +2,7 @@ use super::bounds::within;
 use crate::error::BallastError;
 use crate::events::PauseSet;
 use anchor_lang::prelude::*;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::{Exchange, PAUSABLE_ALL};
 
 /// Longest pause, seconds: three days.
@@ -25,7 +26,7 @@ impl SetPause<'_> {
         let authority = ctx.accounts.authority.key();
         let is_admin = authority == exchange.admin;
         require!(
-            is_admin || authority == exchange.guardian,
+            is_admin || authority == exchange.guardian || planted(Bug::MissingAuthority),
             BallastError::NotAdminOrGuardian
         );
         within("instructions", instructions, 0, PAUSABLE_ALL)?;

@@ -3,6 +3,7 @@ use crate::events::PnlSettled;
 use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::signed_value_floor;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{
     Bank, Board, Exchange, MarginAccount, Market, Pausable, Position, QUOTE_ASSET, ledger,
@@ -15,7 +16,19 @@ pub struct SettlePnl<'info> {
     pub board: AccountLoader<'info, Board>,
     #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
     pub market: AccountLoader<'info, Market>,
-    #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
+    #[cfg_attr(
+        not(feature = "planted-bugs"),
+        account(mut, has_one = exchange @ BallastError::WrongExchange)
+    )]
+    #[cfg_attr(
+        feature = "planted-bugs",
+        account(
+            mut,
+            constraint = quote_bank.load()?.exchange == exchange.key()
+                || planted(Bug::MissingExchangeCheck)
+                @ BallastError::WrongExchange
+        )
+    )]
     pub quote_bank: AccountLoader<'info, Bank>,
     #[account(mut, has_one = exchange @ BallastError::WrongExchange)]
     pub margin_account: AccountLoader<'info, MarginAccount>,
@@ -46,7 +59,10 @@ impl SettlePnl<'_> {
         let profit = profit(&view, &position)?;
         require_neq!(profit, 0, BallastError::NothingToSettle);
         let pool = i64::try_from(market.settlement_pool).map_err(|_| BallastError::Overflow)?;
-        let mut settled = profit.min(pool);
+        let mut settled = match planted(Bug::PoolOverdrawn) {
+            true => profit,
+            false => profit.min(pool),
+        };
         require_neq!(settled, 0, BallastError::SettlementPoolEmpty);
         let indexes = board.indexes(QUOTE_ASSET).coded()?;
         let owned = ledger::amount(account.balance_mut(QUOTE_ASSET).coded()?, indexes).coded()?;
@@ -69,6 +85,9 @@ impl SettlePnl<'_> {
             ledger::debit(cash, &mut bank, indexes, settled.unsigned_abs()).coded()?;
         }
         let after = |total: u64| {
+            if planted(Bug::PoolOverdrawn) {
+                return Ok(total.saturating_add_signed(-settled));
+            }
             total
                 .checked_add_signed(-settled)
                 .ok_or(BallastError::Overflow)

@@ -6,6 +6,7 @@ use crate::instructions::{part_ceil, require_accrued};
 use anchor_lang::prelude::*;
 use anchor_lang::{Owner, ZeroCopy};
 use ballast_risk::Q32_ONE;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::health::{Report, View};
 use ballast_state::{
     Bank, MarginAccount, Market, MarketTerms, Position, QUOTE_ASSET, Tagged, ledger, view,
@@ -172,7 +173,7 @@ impl Slice {
         }
         from.change(-lots, -quote).coded()?;
         to.change(lots, quote).coded()?;
-        if nets(&before[1], lots, quote) {
+        if nets(&before[1], lots, quote) && !planted(Bug::NettingForgotten) {
             let loader = netting.market(&settled.terms)?;
             let mut market = loader.load_mut()?;
             market.book(&before[0], from).coded()?;

@@ -1,6 +1,7 @@
 use crate::error::BallastError;
 use crate::events::OrderCancelled;
 use anchor_lang::prelude::*;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::{MarginAccount, Order};
 
 #[derive(Accounts)]
@@ -21,7 +22,10 @@ impl CancelOrder<'_> {
             .order_mut(order_id)
             .ok_or(BallastError::OrderNotFound)?;
         let lots = order.lots;
-        *order = Order::default();
+        *order = match planted(Bug::SlotHalfEmpty) {
+            true => Order { lots: 0, ..*order },
+            false => Order::default(),
+        };
 
         emit!(OrderCancelled {
             margin_account: ctx.accounts.margin_account.key(),

@@ -6,6 +6,7 @@ use crate::instructions::{change_position, end_if_recovered, require_not_paused}
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::mul_q32_floor;
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::health::{Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Market, Pausable};
 
@@ -91,7 +92,11 @@ impl FillOrder<'_> {
             }
             None => None,
         };
-        desk.earn(&fill, filler.map_or(0, |filler| filler.fee))?;
+        let shared = match planted(Bug::FeePaidTwice) {
+            true => 0,
+            false => filler.map_or(0, |filler| filler.fee),
+        };
+        desk.earn(&fill, shared)?;
 
         let terms = desk.market.terms;
         let mut report = Report::boxed();

@@ -4,6 +4,8 @@ use crate::instructions::{
     end_if_recovered, require_accrued, require_margin_to_leave, require_not_paused,
 };
 use anchor_lang::prelude::*;
+#[cfg(feature = "planted-bugs")]
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::health::{Report, View};
 use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
@@ -12,11 +14,24 @@ pub struct Transfer<'info> {
     #[account(has_one = board @ BallastError::WrongBoard)]
     pub exchange: AccountLoader<'info, Exchange>,
     pub board: AccountLoader<'info, Board>,
-    #[account(
-        mut,
-        has_one = exchange @ BallastError::WrongExchange,
-        has_one = owner @ BallastError::NotOwner,
-        constraint = from.key() != to.key() @ BallastError::SameAccount
+    #[cfg_attr(
+        not(feature = "planted-bugs"),
+        account(
+            mut,
+            has_one = exchange @ BallastError::WrongExchange,
+            has_one = owner @ BallastError::NotOwner,
+            constraint = from.key() != to.key() @ BallastError::SameAccount
+        )
+    )]
+    #[cfg_attr(
+        feature = "planted-bugs",
+        account(
+            mut,
+            has_one = exchange @ BallastError::WrongExchange,
+            constraint = from.load()?.owner == owner.key() || planted(Bug::MissingOwner)
+                @ BallastError::NotOwner,
+            constraint = from.key() != to.key() @ BallastError::SameAccount
+        )
     )]
     pub from: AccountLoader<'info, MarginAccount>,
     #[account(

@@ -6,6 +6,8 @@ use crate::instructions::{
 use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
 use ballast_risk::Q32_ONE;
+#[cfg(feature = "planted-bugs")]
+use ballast_risk::planted::{Bug, planted};
 use ballast_state::health::{Report, View};
 use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
@@ -21,10 +23,23 @@ pub struct Withdraw<'info> {
     pub exchange: AccountLoader<'info, Exchange>,
     #[account(mut)]
     pub board: AccountLoader<'info, Board>,
-    #[account(
-        mut,
-        has_one = exchange @ BallastError::WrongExchange,
-        has_one = owner @ BallastError::NotOwner
+    #[cfg_attr(
+        not(feature = "planted-bugs"),
+        account(
+            mut,
+            has_one = exchange @ BallastError::WrongExchange,
+            has_one = owner @ BallastError::NotOwner
+        )
+    )]
+    #[cfg_attr(
+        feature = "planted-bugs",
+        account(
+            mut,
+            has_one = exchange @ BallastError::WrongExchange,
+            constraint = margin_account.load()?.owner == owner.key()
+                || (planted(Bug::DelegateWithdraws) && margin_account.load()?.may_trade(&owner.key()))
+                @ BallastError::NotOwner
+        )
     )]
     pub margin_account: AccountLoader<'info, MarginAccount>,
     #[account(
@@ -44,7 +59,15 @@ pub struct Withdraw<'info> {
         constraint = destination.key() != vault.key() @ BallastError::WrongTokenAccount
     )]
     pub destination: Box<InterfaceAccount<'info, TokenAccount>>,
+    #[cfg(not(feature = "planted-bugs"))]
     pub owner: Signer<'info>,
+    /// CHECK: signs, unless the bug is awake.
+    #[cfg(feature = "planted-bugs")]
+    #[account(
+        constraint = owner.is_signer || planted(Bug::MissingSigner)
+            @ anchor_lang::error::ErrorCode::AccountNotSigner
+    )]
+    pub owner: UncheckedAccount<'info>,
     pub token_program: Interface<'info, TokenInterface>,
 }
 
