@@ -1,6 +1,9 @@
 //! `cargo xtask build`: on-chain programs, the IDL and the margin engine for browsers.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -15,22 +18,39 @@ use crate::{
 
 /// An on-chain program.
 struct Program {
+    name: &'static str,
     package: &'static str,
     folder: &'static str,
+    feature: Option<&'static str>,
 }
+
+/// The program with bugs planted in it, for the fuzzer to find; never part of a build that does not name it.
+pub const PLANTED_BUGS: &str = "planted-bugs";
 
 const PROGRAMS: &[Program] = &[
     Program {
+        name: "ballast",
         package: "ballast",
         folder: "programs/ballast",
+        feature: None,
     },
     Program {
+        name: "oracle-stub",
         package: "oracle-stub",
         folder: "programs/oracle-stub",
+        feature: None,
     },
     Program {
+        name: "sbf-probe",
         package: "sbf-probe",
         folder: "programs/sbf-probe",
+        feature: None,
+    },
+    Program {
+        name: PLANTED_BUGS,
+        package: "ballast",
+        folder: "programs/ballast",
+        feature: Some(PLANTED_BUGS),
     },
 ];
 
@@ -39,11 +59,31 @@ impl Program {
     fn file_name(&self) -> String {
         format!("{}.so", self.package.replace('-', "_"))
     }
+
+    /// Where it goes. What has a feature is kept apart.
+    fn deploy(&self, workspace: &Workspace) -> PathBuf {
+        let folder = workspace.deploy();
+        self.feature
+            .map_or(folder.clone(), |feature| folder.join(feature))
+    }
+
+    /// Where it is compiled. Both variants of a library would have the same file name.
+    fn target(&self, workspace: &Workspace) -> PathBuf {
+        let target = workspace.sbf_target();
+        self.feature
+            .map_or(target.clone(), |feature| target.join(feature))
+    }
+
+    /// Arguments that switch its feature on.
+    fn features(&self) -> Vec<&'static str> {
+        self.feature
+            .map_or(vec![], |feature| vec!["--features", feature])
+    }
 }
 
 /// The names of everything that can be built by itself.
 pub fn program_names() -> Vec<&'static str> {
-    let programs = PROGRAMS.iter().map(|program| program.package);
+    let programs = PROGRAMS.iter().map(|program| program.name);
     programs.chain([wasm::NAME]).collect()
 }
 
@@ -75,16 +115,18 @@ fn build_programs(workspace: &Workspace, chosen: &[String]) -> Result<()> {
         }
     };
 
-    let wanted =
-        |program: &&Program| chosen.is_empty() || chosen.iter().any(|name| name == program.package);
+    let wanted = |program: &&Program| match chosen {
+        [] => program.feature.is_none(),
+        chosen => chosen.iter().any(|name| name == program.name),
+    };
     let mut failed = Vec::new();
     for program in PROGRAMS.iter().filter(wanted) {
         if let Err(error) = build_program(program) {
             eprintln!("error: {error:#}");
-            failed.push(program.package);
+            failed.push(program.name);
             continue;
         }
-        let file = workspace.deploy().join(program.file_name());
+        let file = program.deploy(workspace).join(program.file_name());
         let bytes = fs::metadata(&file)
             .with_context(|| format!("the build left no {}", file.display()))?
             .len();
@@ -104,10 +146,11 @@ fn build_by_platform_tools(workspace: &Workspace, program: &Program) -> Result<(
         .args(["build-sbf", "--manifest-path"])
         .arg(workspace.path(program.folder).join("Cargo.toml"))
         .arg("--sbf-out-dir")
-        .arg(workspace.deploy())
+        .arg(program.deploy(workspace))
+        .args(program.features())
         // The version that the workspace asks for is the host's; the tools bring an older compiler along.
         .args(["--", "--ignore-rust-version"])
-        .env("CARGO_TARGET_DIR", workspace.sbf_target()))
+        .env("CARGO_TARGET_DIR", program.target(workspace)))
 }
 
 fn build_by_bootstrapped(
@@ -116,19 +159,22 @@ fn build_by_bootstrapped(
     link_arguments: &[String],
     program: &Program,
 ) -> Result<()> {
-    let target = workspace.sbf_target();
+    let target = program.target(workspace);
     run_named(
-        &format!("building the program {}", program.package),
+        &format!("building the program {}", program.name),
         toolchain
             .cargo_rustc(&target, "cdylib")
             .args(["--package", program.package, "--manifest-path"])
             .arg(workspace.path("Cargo.toml"))
+            .args(program.features())
             .arg("--")
             .args(link_arguments),
     )?;
     let file = program.file_name();
     let built = Bootstrapped::artifacts(&target).join(format!("lib{file}"));
-    install(&built, &workspace.deploy().join(file))
+    let folder = program.deploy(workspace);
+    fs::create_dir_all(&folder)?;
+    install(&built, &folder.join(file))
 }
 
 /// Puts what was built in its place at once; an unchanged one is left alone.
