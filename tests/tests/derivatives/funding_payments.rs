@@ -214,7 +214,7 @@ fn a_liquidation_settles_the_funding_of_both() {
     buy(&mut scene.stage, (&fallen, &dealer), &sol(), 10_000, price);
     buy(&mut scene.stage, (&taker, &dealer), &sol(), 7_000, price);
     let entered = scene.index();
-    scene.wait(4 * HOUR);
+    scene.stage.world.advance(4 * HOUR);
     scene.stage.set_price(SOL, 182.0);
     let now = scene.index();
     let due = [10_000, 7_000].map(|lots| payment(lots, entered, now));
