@@ -10,7 +10,7 @@
 
 use crate::numbers::{Overflow, Q32_ONE, mul_q32_ceil, mul_q32_floor};
 
-/// Shape of the auction. Times in seconds since the account was flagged, rising; fractions in Q32.
+/// Shape of the auction. Times in seconds that the account was seen below maintenance margin, rising; fractions in Q32.
 #[derive(Clone, Copy, Debug)]
 pub struct Auction {
     /// Discount at the start.

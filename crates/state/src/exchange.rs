@@ -1,4 +1,4 @@
-//! Configuration: what is listed and every risk parameter. Written by the admin only.
+//! Configuration: what is listed and every risk parameter. Written by the admin and the risk authority, pauses by the guardian too.
 
 use crate::{
     ASSETS_MAX, CORRELATIONS_MAX, FEEDS_MAX, StateError, StoredI80F48, TENORS, UNDERLYINGS_MAX,
@@ -155,7 +155,8 @@ pub enum AssetMode {
     Closing = 2,
 }
 
-/// Instructions that can be paused, by their bit in [`Exchange::paused_instructions`]. Cancelling orders and closing accounts cannot.
+/// Instructions that can be paused, by their bit in [`Exchange::paused_instructions`]. Cancelling orders, closing accounts, naming delegates,
+/// `collect_fees`, `close_market`, and what admin and risk authority do, cannot; `withdraw_fees` and `withdraw_insurance` go with [`Pausable::Withdraw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Pausable {

@@ -8,6 +8,7 @@
 //! `handle` that reads in one order: load and validate, compute, write, health, event; tokens move last.
 // Anchor's derive macros expand to code that these lints would blame on us.
 #![allow(clippy::result_large_err, clippy::diverging_sub_expression)]
+// Events and arguments, which reach the IDL, switch it on again.
 #![allow(missing_docs, reason = "Anchor's macros generate undocumented items")]
 
 pub mod error;

@@ -114,16 +114,20 @@ export type AddAssetInstruction<
 
 export type AddAssetInstructionData = {
   discriminator: ReadonlyUint8Array;
+  /** Where its price comes from. */
   feed: FeedChoice;
   /** Index of the underlying, 255 for none. */
   underlying: number;
+  /** How it counts. */
   parameters: AssetParameters;
 };
 
 export type AddAssetInstructionDataArgs = {
+  /** Where its price comes from. */
   feed: FeedChoiceArgs;
   /** Index of the underlying, 255 for none. */
   underlying: number;
+  /** How it counts. */
   parameters: AssetParametersArgs;
 };
 

@@ -93,12 +93,16 @@ export type AddMarketInstruction<
 
 export type AddMarketInstructionData = {
   discriminator: ReadonlyUint8Array;
+  /** What is traded. */
   terms: Terms;
+  /** How it is traded. */
   parameters: MarketParameters;
 };
 
 export type AddMarketInstructionDataArgs = {
+  /** What is traded. */
   terms: TermsArgs;
+  /** How it is traded. */
   parameters: MarketParametersArgs;
 };
 

@@ -93,28 +93,34 @@ export type AddUnderlyingInstruction<
 
 export type AddUnderlyingInstructionData = {
   discriminator: ReadonlyUint8Array;
+  /** Ticker, zero-padded. */
   name: ReadonlyUint8Array;
+  /** Where its price comes from. */
   feed: FeedChoice;
-  /** Decimals of the base unit. */
+  /** Decimals of the base unit: 0 to 18. */
   decimals: number;
-  /** Base units in a lot. */
+  /** Base units in a lot: 1 to 2^50. */
   lotSize: bigint;
   /** Annualised volatility to start from, before anything is realised. */
   initialVolatilityQ32: bigint;
+  /** How it counts. */
   parameters: UnderlyingParameters;
   /** One for each underlying listed before, in order. */
   correlations: Array<CorrelationArguments>;
 };
 
 export type AddUnderlyingInstructionDataArgs = {
+  /** Ticker, zero-padded. */
   name: ReadonlyUint8Array;
+  /** Where its price comes from. */
   feed: FeedChoiceArgs;
-  /** Decimals of the base unit. */
+  /** Decimals of the base unit: 0 to 18. */
   decimals: number;
-  /** Base units in a lot. */
+  /** Base units in a lot: 1 to 2^50. */
   lotSize: number | bigint;
   /** Annualised volatility to start from, before anything is realised. */
   initialVolatilityQ32: number | bigint;
+  /** How it counts. */
   parameters: UnderlyingParametersArgs;
   /** One for each underlying listed before, in order. */
   correlations: Array<CorrelationArgumentsArgs>;

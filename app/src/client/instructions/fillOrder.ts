@@ -90,14 +90,18 @@ export type FillOrderInstruction<
 
 export type FillOrderInstructionData = {
   discriminator: ReadonlyUint8Array;
+  /** Number of the order in the maker's account. */
   makerOrderId: bigint;
+  /** Number of the order in the taker's account. */
   takerOrderId: bigint;
   /** Largest fill, lots. */
   lotsMax: bigint;
 };
 
 export type FillOrderInstructionDataArgs = {
+  /** Number of the order in the maker's account. */
   makerOrderId: number | bigint;
+  /** Number of the order in the taker's account. */
   takerOrderId: number | bigint;
   /** Largest fill, lots. */
   lotsMax: number | bigint;

@@ -105,14 +105,20 @@ export type InitExchangeInstruction<
 
 export type InitExchangeInstructionData = {
   discriminator: ReadonlyUint8Array;
+  /** Changes parameters. */
   riskAuthority: Address;
+  /** May pause. */
   guardian: Address;
+  /** The first ones. */
   parameters: ExchangeParameters;
 };
 
 export type InitExchangeInstructionDataArgs = {
+  /** Changes parameters. */
   riskAuthority: Address;
+  /** May pause. */
   guardian: Address;
+  /** The first ones. */
   parameters: ExchangeParametersArgs;
 };
 

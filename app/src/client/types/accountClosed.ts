@@ -18,9 +18,13 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An empty margin account was closed. */
 export type AccountClosed = {
+  /** The exchange. */
   exchange: Address;
+  /** The margin account. */
   marginAccount: Address;
+  /** Its owner. */
   owner: Address;
 };
 

@@ -20,10 +20,15 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A margin account was opened. */
 export type AccountOpened = {
+  /** The exchange. */
   exchange: Address;
+  /** The margin account. */
   marginAccount: Address;
+  /** Its owner. */
   owner: Address;
+  /** The owner's number for it. */
   subAccount: number;
 };
 

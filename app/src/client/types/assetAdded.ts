@@ -20,11 +20,17 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A token was listed. */
 export type AssetAdded = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Its mint. */
   mint: Address;
+  /** Its bank. */
   bank: Address;
+  /** Index of the price feed. */
   feed: number;
 };
 

@@ -23,46 +23,72 @@ import {
 
 /** How a token counts; see [`Asset`] and [`Bank`]. Fractions in Q32, amounts in native units. */
 export type AssetParameters = {
+  /** Haircut on deposits for maintenance, Q32: 0 to the initial one. */
   depositHaircutMaintenanceQ32: bigint;
+  /** Base haircut on deposits for initial margin, Q32: 0 to 1. */
   depositHaircutInitialQ32: bigint;
+  /** Haircut on top of loans for maintenance, Q32: 0 to the initial one. */
   loanHaircutMaintenanceQ32: bigint;
+  /** Base haircut on top of loans for initial margin, Q32: 0 to 10. */
   loanHaircutInitialQ32: bigint;
+  /** Further initial haircut per unit of the underlying's scan range, Q32: 0 to 10. */
   haircutRangeMultiplierQ32: bigint;
-  /** Quote units; 0 for no limit. */
+  /** All deposits worth more than this raise the initial haircut, quote units; 0 for no limit. */
   haircutSizeStart: bigint;
+  /** Utilisations at which the interest curve bends, Q32, rising, below 1. */
   interestKinksQ32: Array<bigint>;
+  /** Yearly rates at utilisation 0, at the kinks and at 100%, Q32, never falling. */
   interestRatesQ32: Array<bigint>;
+  /** Share of interest for the exchange's fees, Q32: 0 to 1. */
   interestFeeShareQ32: bigint;
+  /** Share of interest for the insurance fund, Q32: 0 to what the fees leave. */
   interestInsuranceShareQ32: bigint;
+  /** Fee on new loans, owed on top, Q32: 0 to 5%. */
   originationFeeQ32: bigint;
+  /** Largest sum of all deposits after one more, native units. */
   depositCap: bigint;
+  /** Largest sum of all loans after one more, native units. */
   borrowCap: bigint;
-  /** 0 for no limit. */
+  /** Largest net outflow, native units; it comes back over the window. 0 for no limit. */
   outflowLimit: bigint;
+  /** Time in which the outflow limit comes back, seconds: a minute to a year. */
   outflowWindowS: bigint;
-  /** An [`AssetMode`]. */
+  /** An [`AssetMode`]: 0 active, 1 reduce-only, 2 closing. */
   mode: number;
 };
 
 export type AssetParametersArgs = {
+  /** Haircut on deposits for maintenance, Q32: 0 to the initial one. */
   depositHaircutMaintenanceQ32: number | bigint;
+  /** Base haircut on deposits for initial margin, Q32: 0 to 1. */
   depositHaircutInitialQ32: number | bigint;
+  /** Haircut on top of loans for maintenance, Q32: 0 to the initial one. */
   loanHaircutMaintenanceQ32: number | bigint;
+  /** Base haircut on top of loans for initial margin, Q32: 0 to 10. */
   loanHaircutInitialQ32: number | bigint;
+  /** Further initial haircut per unit of the underlying's scan range, Q32: 0 to 10. */
   haircutRangeMultiplierQ32: number | bigint;
-  /** Quote units; 0 for no limit. */
+  /** All deposits worth more than this raise the initial haircut, quote units; 0 for no limit. */
   haircutSizeStart: number | bigint;
+  /** Utilisations at which the interest curve bends, Q32, rising, below 1. */
   interestKinksQ32: Array<number | bigint>;
+  /** Yearly rates at utilisation 0, at the kinks and at 100%, Q32, never falling. */
   interestRatesQ32: Array<number | bigint>;
+  /** Share of interest for the exchange's fees, Q32: 0 to 1. */
   interestFeeShareQ32: number | bigint;
+  /** Share of interest for the insurance fund, Q32: 0 to what the fees leave. */
   interestInsuranceShareQ32: number | bigint;
+  /** Fee on new loans, owed on top, Q32: 0 to 5%. */
   originationFeeQ32: number | bigint;
+  /** Largest sum of all deposits after one more, native units. */
   depositCap: number | bigint;
+  /** Largest sum of all loans after one more, native units. */
   borrowCap: number | bigint;
-  /** 0 for no limit. */
+  /** Largest net outflow, native units; it comes back over the window. 0 for no limit. */
   outflowLimit: number | bigint;
+  /** Time in which the outflow limit comes back, seconds: a minute to a year. */
   outflowWindowS: number | bigint;
-  /** An [`AssetMode`]. */
+  /** An [`AssetMode`]: 0 active, 1 reduce-only, 2 closing. */
   mode: number;
 };
 

@@ -20,10 +20,13 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An authority has changed hands. */
 export type AuthorityAccepted = {
+  /** The exchange. */
   exchange: Address;
   /** 0 admin, 1 risk authority, 2 guardian. */
   role: number;
+  /** Who has it now. */
   authority: Address;
 };
 

@@ -20,10 +20,13 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** The admin has proposed an authority. */
 export type AuthorityProposed = {
+  /** The exchange. */
   exchange: Address;
   /** 0 admin, 1 risk authority, 2 guardian. */
   role: number;
+  /** All zero takes a proposal back. */
   proposed: Address;
 };
 

@@ -28,7 +28,9 @@ import {
 
 /** Depositors of an asset have borne a loss. */
 export type BankruptcyResolved = {
+  /** The insolvent account. */
   marginAccount: Address;
+  /** Index of the asset whose depositors bear it. */
   asset: number;
   /** Native units of the loan that were written off. */
   writtenOff: bigint;
@@ -39,7 +41,9 @@ export type BankruptcyResolved = {
 };
 
 export type BankruptcyResolvedArgs = {
+  /** The insolvent account. */
   marginAccount: Address;
+  /** Index of the asset whose depositors bear it. */
   asset: number;
   /** Native units of the loan that were written off. */
   writtenOff: number | bigint;

@@ -18,7 +18,12 @@ import {
 } from "@solana/kit";
 
 /** Correlation of two underlyings, in 1e-4. */
-export type CorrelationArguments = { lowBps: number; highBps: number };
+export type CorrelationArguments = {
+  /** Lowest correlation that scenarios assume, in 1e-4: -10,000 to the highest. */
+  lowBps: number;
+  /** Highest correlation that scenarios assume, in 1e-4: to 10,000. */
+  highBps: number;
+};
 
 export type CorrelationArgumentsArgs = CorrelationArguments;
 

@@ -18,7 +18,9 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An owner named a delegate or took that back. */
 export type DelegateSet = {
+  /** The margin account. */
   marginAccount: Address;
   /** All zero for nobody. */
   delegate: Address;

@@ -24,8 +24,11 @@ import {
 
 /** Lots of an insolvent account were closed against a counterparty's. */
 export type Deleveraged = {
+  /** The market. */
   market: Address;
+  /** The insolvent account. */
   marginAccount: Address;
+  /** Margin account in profit on the other side. */
   counterparty: Address;
   /** Lots of the insolvent account that were closed; the counterparty's were opposite. */
   baseLots: bigint;
@@ -40,8 +43,11 @@ export type Deleveraged = {
 };
 
 export type DeleveragedArgs = {
+  /** The market. */
   market: Address;
+  /** The insolvent account. */
   marginAccount: Address;
+  /** Margin account in profit on the other side. */
   counterparty: Address;
   /** Lots of the insolvent account that were closed; the counterparty's were opposite. */
   baseLots: number | bigint;

@@ -22,19 +22,26 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** Tokens came in. */
 export type Deposited = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Index of the asset. */
   asset: number;
-  /** What arrived in the vault. */
+  /** What arrived in the vault, native units. */
   amount: bigint;
+  /** Who signed and paid. */
   depositor: Address;
 };
 
 export type DepositedArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Index of the asset. */
   asset: number;
-  /** What arrived in the vault. */
+  /** What arrived in the vault, native units. */
   amount: number | bigint;
+  /** Who signed and paid. */
   depositor: Address;
 };
 

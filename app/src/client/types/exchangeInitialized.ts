@@ -18,10 +18,15 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An exchange was created. */
 export type ExchangeInitialized = {
+  /** The exchange. */
   exchange: Address;
+  /** Its board. */
   board: Address;
+  /** Its insurance fund. */
   insuranceFund: Address;
+  /** Its admin. */
   admin: Address;
 };
 

@@ -33,16 +33,20 @@ import {
 
 /** Parameters of the whole exchange. */
 export type ExchangeParameters = {
+  /** Portfolio margin. */
   margin: MarginArguments;
+  /** Liquidation. */
   liquidation: LiquidationArguments;
-  /** Perpetual, future, call, put. */
+  /** Trading fees: perpetual, future, call, put. */
   fees: Array<FeeArguments>;
 };
 
 export type ExchangeParametersArgs = {
+  /** Portfolio margin. */
   margin: MarginArgumentsArgs;
+  /** Liquidation. */
   liquidation: LiquidationArgumentsArgs;
-  /** Perpetual, future, call, put. */
+  /** Trading fees: perpetual, future, call, put. */
   fees: Array<FeeArgumentsArgs>;
 };
 

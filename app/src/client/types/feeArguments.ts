@@ -19,16 +19,24 @@ import {
 
 /** Fees of one kind of market; see [`FeeRates`]. */
 export type FeeArguments = {
+  /** Paid by the older order, of the traded value, Q32: 0 to 10%. */
   makerQ32: bigint;
+  /** Paid by the younger order, of the traded value, Q32: 0 to 10%. */
   takerQ32: bigint;
+  /** Share of both fees that goes to whoever submits the fill, Q32: 0 to 1. */
   fillerShareQ32: bigint;
+  /** Options: largest fee as a share of the premium, Q32: 0 to 1. */
   premiumCapQ32: bigint;
 };
 
 export type FeeArgumentsArgs = {
+  /** Paid by the older order, of the traded value, Q32: 0 to 10%. */
   makerQ32: number | bigint;
+  /** Paid by the younger order, of the traded value, Q32: 0 to 10%. */
   takerQ32: number | bigint;
+  /** Share of both fees that goes to whoever submits the fill, Q32: 0 to 1. */
   fillerShareQ32: number | bigint;
+  /** Options: largest fee as a share of the premium, Q32: 0 to 1. */
   premiumCapQ32: number | bigint;
 };
 

@@ -30,20 +30,24 @@ import {
 
 /** A new feed. */
 export type FeedArguments = {
+  /** Name such as `SOL/USD`, zero-padded. */
   name: ReadonlyUint8Array;
   /** 1: Pyth pull, 2: Pyth push (legacy). */
   kind: number;
   /** Feed id (pull) or account address (push). */
   id: ReadonlyUint8Array;
+  /** When it may be trusted. */
   parameters: FeedParameters;
 };
 
 export type FeedArgumentsArgs = {
+  /** Name such as `SOL/USD`, zero-padded. */
   name: ReadonlyUint8Array;
   /** 1: Pyth pull, 2: Pyth push (legacy). */
   kind: number;
   /** Feed id (pull) or account address (push). */
   id: ReadonlyUint8Array;
+  /** When it may be trusted. */
   parameters: FeedParametersArgs;
 };
 

@@ -21,20 +21,28 @@ import {
 
 /** When a price may be trusted; see [`Feed`]. */
 export type FeedParameters = {
+  /** Oldest price that counts as fresh, seconds: 1 to a day. */
   maxAgeS: bigint;
+  /** Largest confidence interval over price that counts as certain, Q32: 0 to 1. */
   maxConfidenceQ32: bigint;
+  /** Largest relative distance to the feed compared with, Q32: 0 to 1. */
   maxDivergenceQ32: bigint;
+  /** Half-life of the slow price, seconds: to a year; 0 for the present price. */
   slowPriceHalfLifeS: bigint;
-  /** Index of the feed to compare with, 255 for none. */
+  /** Index of the feed to compare with, of the same decimals; 255 for none. */
   compareWith: number;
 };
 
 export type FeedParametersArgs = {
+  /** Oldest price that counts as fresh, seconds: 1 to a day. */
   maxAgeS: number | bigint;
+  /** Largest confidence interval over price that counts as certain, Q32: 0 to 1. */
   maxConfidenceQ32: number | bigint;
+  /** Largest relative distance to the feed compared with, Q32: 0 to 1. */
   maxDivergenceQ32: number | bigint;
+  /** Half-life of the slow price, seconds: to a year; 0 for the present price. */
   slowPriceHalfLifeS: number | bigint;
-  /** Index of the feed to compare with, 255 for none. */
+  /** Index of the feed to compare with, of the same decimals; 255 for none. */
   compareWith: number;
 };
 

@@ -20,9 +20,20 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
-export type FeesCollected = { market: Address; amount: bigint };
+/** A market's fees went to the quote asset's bank. */
+export type FeesCollected = {
+  /** The market. */
+  market: Address;
+  /** Quote units. */
+  amount: bigint;
+};
 
-export type FeesCollectedArgs = { market: Address; amount: number | bigint };
+export type FeesCollectedArgs = {
+  /** The market. */
+  market: Address;
+  /** Quote units. */
+  amount: number | bigint;
+};
 
 export function getFeesCollectedEncoder(): FixedSizeEncoder<FeesCollectedArgs> {
   return getStructEncoder([

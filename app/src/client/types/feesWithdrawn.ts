@@ -22,17 +22,26 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** The admin has taken fees out of a bank. */
 export type FeesWithdrawn = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: bigint;
+  /** Token account that got it. */
   destination: Address;
 };
 
 export type FeesWithdrawnArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: number | bigint;
+  /** Token account that got it. */
   destination: Address;
 };
 

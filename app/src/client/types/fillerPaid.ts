@@ -24,14 +24,18 @@ import {
 
 /** A filler's part of both fees. */
 export type FillerPaid = {
+  /** The filler's margin account. */
   marginAccount: Address;
+  /** Quote units. */
   fee: bigint;
   /** Funding that the account received (positive) or paid before. */
   funding: bigint;
 };
 
 export type FillerPaidArgs = {
+  /** The filler's margin account. */
   marginAccount: Address;
+  /** Quote units. */
   fee: number | bigint;
   /** Funding that the account received (positive) or paid before. */
   funding: number | bigint;

@@ -19,16 +19,24 @@ import {
 
 /** Funding of the perpetual; see docs/funding.md. */
 export type FundingParameters = {
+  /** Time in which the rate is paid once, seconds: an hour to a week. */
   periodS: bigint;
+  /** Shortest time between two updates of the rate, seconds: a minute to the period. */
   intervalS: bigint;
+  /** Largest rate per period, either way, Q32: 0 to 10%. */
   maximumQ32: bigint;
+  /** A trade of this value sets the premium, a smaller one moves it in proportion, quote units: 1 to 2^60. */
   impactValue: bigint;
 };
 
 export type FundingParametersArgs = {
+  /** Time in which the rate is paid once, seconds: an hour to a week. */
   periodS: number | bigint;
+  /** Shortest time between two updates of the rate, seconds: a minute to the period. */
   intervalS: number | bigint;
+  /** Largest rate per period, either way, Q32: 0 to 10%. */
   maximumQ32: number | bigint;
+  /** A trade of this value sets the premium, a smaller one moves it in proportion, quote units: 1 to 2^60. */
   impactValue: number | bigint;
 };
 

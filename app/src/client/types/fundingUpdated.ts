@@ -22,7 +22,9 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A perpetual's funding rate was set. */
 export type FundingUpdated = {
+  /** The market. */
   market: Address;
   /** Rate per period from now on, Q32; positive when longs pay. */
   rateQ32: bigint;
@@ -33,6 +35,7 @@ export type FundingUpdated = {
 };
 
 export type FundingUpdatedArgs = {
+  /** The market. */
   market: Address;
   /** Rate per period from now on, Q32; positive when longs pay. */
   rateQ32: number | bigint;

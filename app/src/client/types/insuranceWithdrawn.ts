@@ -24,16 +24,24 @@ import {
 
 /** Governance has taken cash out of the insurance fund. */
 export type InsuranceWithdrawn = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: bigint;
+  /** Token account that got it. */
   destination: Address;
 };
 
 export type InsuranceWithdrawnArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: number | bigint;
+  /** Token account that got it. */
   destination: Address;
 };
 

@@ -24,8 +24,11 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An asset's interest was brought up to now. */
 export type InterestAccrued = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
   /** Bits of an I80F48: native units per share. */
   depositIndexBits: bigint;
@@ -42,7 +45,9 @@ export type InterestAccrued = {
 };
 
 export type InterestAccruedArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the asset. */
   asset: number;
   /** Bits of an I80F48: native units per share. */
   depositIndexBits: number | bigint;

@@ -34,8 +34,11 @@ import {
   type MovedPositionArgs,
 } from ".";
 
+/** A slice of an account was taken over. */
 export type Liquidated = {
+  /** The account in liquidation. */
   marginAccount: Address;
+  /** Margin account that took it. */
   liquidator: Address;
   /** Fraction of the portfolio that was taken, Q32. */
   fractionQ32: bigint;
@@ -49,12 +52,16 @@ export type Liquidated = {
   insurancePayment: bigint;
   /** Mark-to-market equity before; at or below 0 the account was insolvent. */
   equityMark: bigint;
+  /** Balances that moved to the liquidator. */
   balances: Array<MovedBalance>;
+  /** Positions that moved to the liquidator. */
   positions: Array<MovedPosition>;
 };
 
 export type LiquidatedArgs = {
+  /** The account in liquidation. */
   marginAccount: Address;
+  /** Margin account that took it. */
   liquidator: Address;
   /** Fraction of the portfolio that was taken, Q32. */
   fractionQ32: number | bigint;
@@ -68,7 +75,9 @@ export type LiquidatedArgs = {
   insurancePayment: number | bigint;
   /** Mark-to-market equity before; at or below 0 the account was insolvent. */
   equityMark: number | bigint;
+  /** Balances that moved to the liquidator. */
   balances: Array<MovedBalanceArgs>;
+  /** Positions that moved to the liquidator. */
   positions: Array<MovedPositionArgs>;
 };
 

@@ -19,32 +19,56 @@ import {
 
 /** Liquidation parameters; see [`LiquidationParameters`]. */
 export type LiquidationArguments = {
+  /** Discount when the auction starts, Q32: 0 to the one at `first_s`. */
   discountStartQ32: bigint;
+  /** Discount at `first_s`, Q32: 0 to 1/2. */
   discountFirstQ32: bigint;
+  /** First stretch of the auction, seconds: a minute to a year. */
   firstS: bigint;
+  /** When the price of a solvent account reaches 0, seconds: a minute after `first_s`, to a year. */
   zeroS: bigint;
+  /** When the insurance fund's premium is full, seconds: `zero_s` to a year. */
   premiumFullS: bigint;
+  /** Largest premium as a fraction of maintenance margin, Q32: 0 to 1. */
   premiumQ32: bigint;
+  /** Where between maintenance and initial margin an account leaves liquidation, Q32: 0 to 1. */
   bufferQ32: bigint;
+  /** Share of the discount that goes to the insurance fund, Q32: 0 to 1. */
   insuranceShareQ32: bigint;
+  /** Accounts whose gross value is below this are taken whole, quote units: 0 to 10^9. */
   dustValue: bigint;
+  /** Longest time between two observations that counts for the auction's clock, seconds: 1 to `first_s`. */
   observationGapMaxS: bigint;
+  /** Cash below which nobody withdraws from the insurance fund, quote units. */
   insuranceFloor: bigint;
+  /** Largest part of an asset's deposits that losses take within a day, Q32: 0 to 1/2. */
   lossMaximumQ32: bigint;
 };
 
 export type LiquidationArgumentsArgs = {
+  /** Discount when the auction starts, Q32: 0 to the one at `first_s`. */
   discountStartQ32: number | bigint;
+  /** Discount at `first_s`, Q32: 0 to 1/2. */
   discountFirstQ32: number | bigint;
+  /** First stretch of the auction, seconds: a minute to a year. */
   firstS: number | bigint;
+  /** When the price of a solvent account reaches 0, seconds: a minute after `first_s`, to a year. */
   zeroS: number | bigint;
+  /** When the insurance fund's premium is full, seconds: `zero_s` to a year. */
   premiumFullS: number | bigint;
+  /** Largest premium as a fraction of maintenance margin, Q32: 0 to 1. */
   premiumQ32: number | bigint;
+  /** Where between maintenance and initial margin an account leaves liquidation, Q32: 0 to 1. */
   bufferQ32: number | bigint;
+  /** Share of the discount that goes to the insurance fund, Q32: 0 to 1. */
   insuranceShareQ32: number | bigint;
+  /** Accounts whose gross value is below this are taken whole, quote units: 0 to 10^9. */
   dustValue: number | bigint;
+  /** Longest time between two observations that counts for the auction's clock, seconds: 1 to `first_s`. */
   observationGapMaxS: number | bigint;
+  /** Cash below which nobody withdraws from the insurance fund, quote units. */
   insuranceFloor: number | bigint;
+  /** Largest part of an asset's deposits that losses take within a day, Q32: 0 to 1/2. */
   lossMaximumQ32: number | bigint;
 };
 

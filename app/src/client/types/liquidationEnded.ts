@@ -18,7 +18,11 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
-export type LiquidationEnded = { marginAccount: Address };
+/** An account is out of liquidation. */
+export type LiquidationEnded = {
+  /** The margin account. */
+  marginAccount: Address;
+};
 
 export type LiquidationEndedArgs = LiquidationEnded;
 

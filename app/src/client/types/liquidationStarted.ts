@@ -20,17 +20,26 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An account was flagged; its auction begins. */
 export type LiquidationStarted = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Equity after haircuts, quote units. */
   equityMaintenance: bigint;
+  /** Quote units. */
   maintenanceMargin: bigint;
+  /** Unix seconds. */
   startedAt: bigint;
 };
 
 export type LiquidationStartedArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Equity after haircuts, quote units. */
   equityMaintenance: number | bigint;
+  /** Quote units. */
   maintenanceMargin: number | bigint;
+  /** Unix seconds. */
   startedAt: number | bigint;
 };
 

@@ -24,16 +24,22 @@ import {
 
 /** A taker has passed over a maker's order. */
 export type MakerSkipped = {
+  /** The market. */
   market: Address;
+  /** Margin account of the older order. */
   maker: Address;
+  /** Number of the order in the account. */
   orderId: bigint;
   /** The error code. */
   reason: number;
 };
 
 export type MakerSkippedArgs = {
+  /** The market. */
   market: Address;
+  /** Margin account of the older order. */
   maker: Address;
+  /** Number of the order in the account. */
   orderId: number | bigint;
   /** The error code. */
   reason: number;

@@ -19,16 +19,24 @@ import {
 
 /** Portfolio margin parameters, all Q32; see [`MarginParameters`]. */
 export type MarginArguments = {
+  /** Initial over maintenance margin: 1 to 10. */
   initialFactorQ32: bigint;
+  /** Largest part of the sum of directional losses that offsets across underlyings take away: 0 to 1. */
   maxOffsetQ32: bigint;
+  /** Factor on margin per unit that the quote asset lies below 0.99: 0 to 100. */
   depegMultiplierQ32: bigint;
+  /** Confidence intervals added to the price of a loan whose price is uncertain: 0 to 10. */
   wideConfidenceMultiplierQ32: bigint;
 };
 
 export type MarginArgumentsArgs = {
+  /** Initial over maintenance margin: 1 to 10. */
   initialFactorQ32: number | bigint;
+  /** Largest part of the sum of directional losses that offsets across underlyings take away: 0 to 1. */
   maxOffsetQ32: number | bigint;
+  /** Factor on margin per unit that the quote asset lies below 0.99: 0 to 100. */
   depegMultiplierQ32: number | bigint;
+  /** Confidence intervals added to the price of a loan whose price is uncertain: 0 to 10. */
   wideConfidenceMultiplierQ32: number | bigint;
 };
 

@@ -24,17 +24,24 @@ import {
   type TermsArgs,
 } from ".";
 
+/** A market was opened. */
 export type MarketAdded = {
+  /** The exchange. */
   exchange: Address;
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: Terms;
   /** Who paid the rent. */
   creator: Address;
 };
 
 export type MarketAddedArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: TermsArgs;
   /** Who paid the rent. */
   creator: Address;

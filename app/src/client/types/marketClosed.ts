@@ -26,8 +26,11 @@ import {
   type TermsArgs,
 } from ".";
 
+/** A settled market in which nothing was left was closed. */
 export type MarketClosed = {
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: Terms;
   /** Who got the rent back. */
   creator: Address;
@@ -36,7 +39,9 @@ export type MarketClosed = {
 };
 
 export type MarketClosedArgs = {
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: TermsArgs;
   /** Who got the rent back. */
   creator: Address;

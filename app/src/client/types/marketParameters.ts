@@ -21,18 +21,22 @@ import {
 
 /** How a market trades; see [`Market`]. */
 export type MarketParameters = {
-  /** Quote units per lot. */
+  /** Prices are multiples of this, quote units per lot: 1 to 2^40. */
   tickSize: bigint;
+  /** Smallest order, lots: 1 to 2^40. */
   orderMinimumLots: bigint;
+  /** Largest open interest after a fill that raises it, lots: 0 to 2^50. */
   openInterestCapLots: bigint;
   /** 0 active, 1 only orders that reduce a position. */
   status: number;
 };
 
 export type MarketParametersArgs = {
-  /** Quote units per lot. */
+  /** Prices are multiples of this, quote units per lot: 1 to 2^40. */
   tickSize: number | bigint;
+  /** Smallest order, lots: 1 to 2^40. */
   orderMinimumLots: number | bigint;
+  /** Largest open interest after a fill that raises it, lots: 0 to 2^50. */
   openInterestCapLots: number | bigint;
   /** 0 active, 1 only orders that reduce a position. */
   status: number;

@@ -20,9 +20,19 @@ import {
 } from "@solana/kit";
 
 /** A balance that changed hands: native units, negative for a loan. */
-export type MovedBalance = { asset: number; amount: bigint };
+export type MovedBalance = {
+  /** Index of the asset. */
+  asset: number;
+  /** Native units; negative for a loan. */
+  amount: bigint;
+};
 
-export type MovedBalanceArgs = { asset: number; amount: number | bigint };
+export type MovedBalanceArgs = {
+  /** Index of the asset. */
+  asset: number;
+  /** Native units; negative for a loan. */
+  amount: number | bigint;
+};
 
 export function getMovedBalanceEncoder(): FixedSizeEncoder<MovedBalanceArgs> {
   return getStructEncoder([

@@ -27,16 +27,22 @@ import {
 
 /** A position that changed hands. */
 export type MovedPosition = {
+  /** The market it is in. */
   terms: Terms;
+  /** Lots; negative when short. */
   baseLots: bigint;
+  /** Quote units that went with them: received (positive) or paid so far. */
   quote: bigint;
   /** Funding that the account and the liquidator received (positive) or paid before. */
   funding: Array<bigint>;
 };
 
 export type MovedPositionArgs = {
+  /** The market it is in. */
   terms: TermsArgs;
+  /** Lots; negative when short. */
   baseLots: number | bigint;
+  /** Quote units that went with them: received (positive) or paid so far. */
   quote: number | bigint;
   /** Funding that the account and the liquidator received (positive) or paid before. */
   funding: Array<number | bigint>;

@@ -21,32 +21,48 @@ import {
 
 /** Option series and their margin; see docs/risk.md and docs/markets.md. */
 export type OptionParameters = {
-  /** Quote units per lot; 0 when nobody but the admin lists series. */
+  /** Strikes of series are multiples of this, quote units per lot: to 2^50; 0 when nobody but the admin lists series. */
   strikeStep: bigint;
+  /** Strikes lie between the mark divided and multiplied by this, Q32: 1 to 64. */
   strikeSpanQ32: bigint;
+  /** Tick of new series, quote units per lot: 1 to 2^40. */
   tickSize: bigint;
+  /** Largest open interest of a new series, lots: 0 to 2^50. */
   openInterestCapLots: bigint;
+  /** How far a price may lie from the mark beyond the underlying's band of that, as a fraction of the underlying's mark, Q32: 0 to 1. */
   priceBandQ32: bigint;
+  /** Least margin of net short options, as a fraction of spot, Q32: 0 to 1. */
   shortMinimumQ32: bigint;
+  /** Discount on long options for initial margin, Q32: 0 to 1. */
   longDiscountQ32: bigint;
+  /** Relative rise of implied volatility in scenarios at 30 days, Q32: 0 to 4. */
   shockUpQ32: bigint;
+  /** Relative fall of implied volatility in scenarios at 30 days, Q32: 0 to 90%. */
   shockDownQ32: bigint;
-  /** Below and above 30 days. */
+  /** Exponents of the shock's dependence on tenor below and above 30 days, Q32: 0 to 1. */
   shockExponentsQ32: Array<bigint>;
 };
 
 export type OptionParametersArgs = {
-  /** Quote units per lot; 0 when nobody but the admin lists series. */
+  /** Strikes of series are multiples of this, quote units per lot: to 2^50; 0 when nobody but the admin lists series. */
   strikeStep: number | bigint;
+  /** Strikes lie between the mark divided and multiplied by this, Q32: 1 to 64. */
   strikeSpanQ32: number | bigint;
+  /** Tick of new series, quote units per lot: 1 to 2^40. */
   tickSize: number | bigint;
+  /** Largest open interest of a new series, lots: 0 to 2^50. */
   openInterestCapLots: number | bigint;
+  /** How far a price may lie from the mark beyond the underlying's band of that, as a fraction of the underlying's mark, Q32: 0 to 1. */
   priceBandQ32: number | bigint;
+  /** Least margin of net short options, as a fraction of spot, Q32: 0 to 1. */
   shortMinimumQ32: number | bigint;
+  /** Discount on long options for initial margin, Q32: 0 to 1. */
   longDiscountQ32: number | bigint;
+  /** Relative rise of implied volatility in scenarios at 30 days, Q32: 0 to 4. */
   shockUpQ32: number | bigint;
+  /** Relative fall of implied volatility in scenarios at 30 days, Q32: 0 to 90%. */
   shockDownQ32: number | bigint;
-  /** Below and above 30 days. */
+  /** Exponents of the shock's dependence on tenor below and above 30 days, Q32: 0 to 1. */
   shockExponentsQ32: Array<number | bigint>;
 };
 

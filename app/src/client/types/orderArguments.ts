@@ -35,12 +35,15 @@ export type OrderArguments = {
   side: number;
   /** Limit price, quote units per lot. */
   price: bigint;
+  /** Size, lots. */
   lots: bigint;
   /** The owner's own number, for his records and for `cancel_all`. */
   clientId: bigint;
   /** Unix seconds; 0 for never. */
   expiresAt: number;
+  /** Whether it may only make a position smaller. */
   reduceOnly: boolean;
+  /** What happens when it cannot be filled at once. */
   orderType: OrderType;
 };
 
@@ -49,12 +52,15 @@ export type OrderArgumentsArgs = {
   side: number;
   /** Limit price, quote units per lot. */
   price: number | bigint;
+  /** Size, lots. */
   lots: number | bigint;
   /** The owner's own number, for his records and for `cancel_all`. */
   clientId: number | bigint;
   /** Unix seconds; 0 for never. */
   expiresAt: number;
+  /** Whether it may only make a position smaller. */
   reduceOnly: boolean;
+  /** What happens when it cannot be filled at once. */
   orderType: OrderTypeArgs;
 };
 

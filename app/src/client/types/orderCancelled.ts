@@ -20,15 +20,20 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An order was taken back, or cancelled as a liquidation began. */
 export type OrderCancelled = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Number of the order in the account. */
   orderId: bigint;
   /** Lots that were not filled. */
   lots: bigint;
 };
 
 export type OrderCancelledArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Number of the order in the account. */
   orderId: number | bigint;
   /** Lots that were not filled. */
   lots: number | bigint;

@@ -34,43 +34,62 @@ import {
   type FillerPaidArgs,
 } from ".";
 
+/** Two orders traded. */
 export type OrderFilled = {
+  /** The market. */
   market: Address;
+  /** Margin account of the older order. */
   maker: Address;
+  /** Margin account of the younger order. */
   taker: Address;
+  /** Number of the maker's order. */
   makerOrderId: bigint;
+  /** Number of the taker's order. */
   takerOrderId: bigint;
   /** Side of the taker: 0 buys, 1 sells. */
   takerSide: number;
   /** Quote units per lot. */
   price: bigint;
+  /** Lots that changed hands. */
   lots: bigint;
+  /** Quote units that the maker paid. */
   makerFee: bigint;
+  /** Quote units that the taker paid. */
   takerFee: bigint;
   /** Funding that the maker received (positive) or paid before. */
   makerFunding: bigint;
   /** Funding that the taker received or paid before. */
   takerFunding: bigint;
+  /** What the filler got of both fees, if it takes a share. */
   filler: Option<FillerPaid>;
 };
 
 export type OrderFilledArgs = {
+  /** The market. */
   market: Address;
+  /** Margin account of the older order. */
   maker: Address;
+  /** Margin account of the younger order. */
   taker: Address;
+  /** Number of the maker's order. */
   makerOrderId: number | bigint;
+  /** Number of the taker's order. */
   takerOrderId: number | bigint;
   /** Side of the taker: 0 buys, 1 sells. */
   takerSide: number;
   /** Quote units per lot. */
   price: number | bigint;
+  /** Lots that changed hands. */
   lots: number | bigint;
+  /** Quote units that the maker paid. */
   makerFee: number | bigint;
+  /** Quote units that the taker paid. */
   takerFee: number | bigint;
   /** Funding that the maker received (positive) or paid before. */
   makerFunding: number | bigint;
   /** Funding that the taker received or paid before. */
   takerFunding: number | bigint;
+  /** What the filler got of both fees, if it takes a share. */
   filler: OptionOrNullable<FillerPaidArgs>;
 };
 

@@ -32,33 +32,50 @@ import {
   type TermsArgs,
 } from ".";
 
+/** An order rests. */
 export type OrderPlaced = {
+  /** The margin account. */
   marginAccount: Address;
+  /** What it trades. */
   terms: Terms;
+  /** Number of the order in the account. */
   orderId: bigint;
+  /** The owner's own number. */
   clientId: bigint;
   /** 0 buys, 1 sells. */
   side: number;
   /** Quote units per lot. */
   price: bigint;
+  /** Lots that rest. */
   lots: bigint;
+  /** Unix seconds; 0 for never. */
   expiresAt: number;
+  /** Whether it may only make a position smaller. */
   reduceOnly: boolean;
+  /** Whether it only trades as the older of two. */
   postOnly: boolean;
 };
 
 export type OrderPlacedArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** What it trades. */
   terms: TermsArgs;
+  /** Number of the order in the account. */
   orderId: number | bigint;
+  /** The owner's own number. */
   clientId: number | bigint;
   /** 0 buys, 1 sells. */
   side: number;
   /** Quote units per lot. */
   price: number | bigint;
+  /** Lots that rest. */
   lots: number | bigint;
+  /** Unix seconds; 0 for never. */
   expiresAt: number;
+  /** Whether it may only make a position smaller. */
   reduceOnly: boolean;
+  /** Whether it only trades as the older of two. */
   postOnly: boolean;
 };
 

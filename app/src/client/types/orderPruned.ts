@@ -22,14 +22,18 @@ import {
 
 /** Anyone has removed an order that could not trade any more. */
 export type OrderPruned = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Number of the order in the account. */
   orderId: bigint;
   /** Lots that were not filled. */
   lots: bigint;
 };
 
 export type OrderPrunedArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Number of the order in the account. */
   orderId: number | bigint;
   /** Lots that were not filled. */
   lots: number | bigint;

@@ -22,6 +22,7 @@ import {
 
 /** Parameters were written: the account holds the new ones. */
 export type ParametersChanged = {
+  /** The exchange. */
   exchange: Address;
   /** 0 exchange, 1 asset, 2 underlying, 3 feed, 4 market. */
   table: number;

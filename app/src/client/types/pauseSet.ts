@@ -22,7 +22,9 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A pause was set, changed or ended. */
 export type PauseSet = {
+  /** The exchange. */
   exchange: Address;
   /** One bit per instruction. */
   instructions: bigint;
@@ -33,6 +35,7 @@ export type PauseSet = {
 };
 
 export type PauseSetArgs = {
+  /** The exchange. */
   exchange: Address;
   /** One bit per instruction. */
   instructions: number | bigint;

@@ -20,8 +20,11 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An account's profit or loss in a market became cash. */
 export type PnlSettled = {
+  /** The margin account. */
   marginAccount: Address;
+  /** The market. */
   market: Address;
   /** Positive: profit paid in cash. Negative: loss taken from cash. */
   amount: bigint;
@@ -30,7 +33,9 @@ export type PnlSettled = {
 };
 
 export type PnlSettledArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** The market. */
   market: Address;
   /** Positive: profit paid in cash. Negative: loss taken from cash. */
   amount: number | bigint;

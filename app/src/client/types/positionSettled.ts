@@ -22,8 +22,11 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** Lots of an expired market became quote. */
 export type PositionSettled = {
+  /** The margin account. */
   marginAccount: Address;
+  /** The market. */
   market: Address;
   /** Lots that became quote. */
   baseLots: bigint;
@@ -32,7 +35,9 @@ export type PositionSettled = {
 };
 
 export type PositionSettledArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** The market. */
   market: Address;
   /** Lots that became quote. */
   baseLots: number | bigint;

@@ -20,8 +20,11 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A feed did not take the price of an account. */
 export type PriceRefused = {
+  /** The exchange. */
   exchange: Address;
+  /** The price account. */
   account: Address;
   /** The error code. */
   reason: number;

@@ -24,23 +24,30 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A feed took a price. */
 export type PriceUpdated = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the price feed. */
   feed: number;
   /** Bits of an I80F48: quote units per native unit. */
   priceBits: bigint;
   /** Same unit. */
   confidenceBits: bigint;
+  /** When it was published, unix seconds. */
   publishTime: bigint;
 };
 
 export type PriceUpdatedArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the price feed. */
   feed: number;
   /** Bits of an I80F48: quote units per native unit. */
   priceBits: number | bigint;
   /** Same unit. */
   confidenceBits: number | bigint;
+  /** When it was published, unix seconds. */
   publishTime: number | bigint;
 };
 

@@ -28,8 +28,11 @@ import {
   type TermsArgs,
 } from ".";
 
+/** An expired market has its settlement price. */
 export type SettlementFinalized = {
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: Terms;
   /** Price of the underlying, quote units per lot. */
   settlementPrice: bigint;
@@ -38,7 +41,9 @@ export type SettlementFinalized = {
 };
 
 export type SettlementFinalizedArgs = {
+  /** The market. */
   market: Address;
+  /** What it trades. */
   terms: TermsArgs;
   /** Price of the underlying, quote units per lot. */
   settlementPrice: number | bigint;

@@ -29,7 +29,9 @@ export type SurfaceArguments = {
   underlying: number;
   /** At-the-money volatility at 1, 7, 30, 90, 180 and 365 days. */
   atmVolatilityQ32: Array<bigint>;
+  /** Part by which volatility changes per deviation of the strike from the forward: -1 to 1. */
   skewQ32: bigint;
+  /** The same per deviation squared: -1 to 1. */
   smileQ32: bigint;
   /** Yearly carry of the forward. */
   carryQ32: bigint;
@@ -40,7 +42,9 @@ export type SurfaceArgumentsArgs = {
   underlying: number;
   /** At-the-money volatility at 1, 7, 30, 90, 180 and 365 days. */
   atmVolatilityQ32: Array<number | bigint>;
+  /** Part by which volatility changes per deviation of the strike from the forward: -1 to 1. */
   skewQ32: number | bigint;
+  /** The same per deviation squared: -1 to 1. */
   smileQ32: number | bigint;
   /** Yearly carry of the forward. */
   carryQ32: number | bigint;

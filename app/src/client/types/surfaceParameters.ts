@@ -24,28 +24,46 @@ import {
 export type SurfaceParameters = {
   /** All zero for nobody. */
   authority: Address;
+  /** Lowest posted volatility, Q32: above 0, to the highest. */
   floorQ32: bigint;
+  /** Highest posted volatility, Q32: above 0, to 3,200%. */
   capQ32: bigint;
+  /** Largest relative change at once, Q32: 0 to 1. */
   stepQ32: bigint;
+  /** Shortest time between two surfaces, seconds: 1 to the largest age. */
   intervalS: bigint;
+  /** After this a surface is stale, seconds: a minute to a week. */
   maxAgeS: bigint;
+  /** A volatility further than this factor from the realised one may only come back, Q32: 1 to 100. */
   distanceQ32: bigint;
+  /** Largest change within a day, but towards the realised volatility, Q32: 0 to 1. */
   dayQ32: bigint;
+  /** Largest yearly carry, either way, Q32: 0 to 1. */
   carryMaximumQ32: bigint;
+  /** A stale level is at least so many times the realised volatility, Q32: 0 to 10. */
   staleMultiplierQ32: bigint;
 };
 
 export type SurfaceParametersArgs = {
   /** All zero for nobody. */
   authority: Address;
+  /** Lowest posted volatility, Q32: above 0, to the highest. */
   floorQ32: number | bigint;
+  /** Highest posted volatility, Q32: above 0, to 3,200%. */
   capQ32: number | bigint;
+  /** Largest relative change at once, Q32: 0 to 1. */
   stepQ32: number | bigint;
+  /** Shortest time between two surfaces, seconds: 1 to the largest age. */
   intervalS: number | bigint;
+  /** After this a surface is stale, seconds: a minute to a week. */
   maxAgeS: number | bigint;
+  /** A volatility further than this factor from the realised one may only come back, Q32: 1 to 100. */
   distanceQ32: number | bigint;
+  /** Largest change within a day, but towards the realised volatility, Q32: 0 to 1. */
   dayQ32: number | bigint;
+  /** Largest yearly carry, either way, Q32: 0 to 1. */
   carryMaximumQ32: number | bigint;
+  /** A stale level is at least so many times the realised volatility, Q32: 0 to 10. */
   staleMultiplierQ32: number | bigint;
 };
 

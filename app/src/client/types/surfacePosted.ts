@@ -24,10 +24,18 @@ import {
   type SurfaceArgumentsArgs,
 } from ".";
 
-export type SurfacePosted = { exchange: Address; surface: SurfaceArguments };
+/** A volatility surface was posted. */
+export type SurfacePosted = {
+  /** The exchange. */
+  exchange: Address;
+  /** What was posted. */
+  surface: SurfaceArguments;
+};
 
 export type SurfacePostedArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** What was posted. */
   surface: SurfaceArgumentsArgs;
 };
 

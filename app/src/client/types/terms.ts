@@ -23,16 +23,24 @@ import {
 
 /** Terms of a market, as events carry them. */
 export type Terms = {
+  /** Unix seconds; 0 for a perpetual. */
   expiry: bigint;
+  /** Quote units per lot; 0 for perpetuals and futures. */
   strike: bigint;
+  /** Index of the underlying. */
   underlying: number;
+  /** 0 perpetual, 1 future, 2 call, 3 put. */
   kind: number;
 };
 
 export type TermsArgs = {
+  /** Unix seconds; 0 for a perpetual. */
   expiry: number | bigint;
+  /** Quote units per lot; 0 for perpetuals and futures. */
   strike: number | bigint;
+  /** Index of the underlying. */
   underlying: number;
+  /** 0 perpetual, 1 future, 2 call, 3 put. */
   kind: number;
 };
 

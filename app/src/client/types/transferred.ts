@@ -22,17 +22,26 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** A deposit moved between two accounts of one owner. */
 export type Transferred = {
+  /** Margin account that had it. */
   from: Address;
+  /** Margin account that has it. */
   to: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: bigint;
 };
 
 export type TransferredArgs = {
+  /** Margin account that had it. */
   from: Address;
+  /** Margin account that has it. */
   to: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units. */
   amount: number | bigint;
 };
 

@@ -22,17 +22,26 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** An underlying was listed. */
 export type UnderlyingAdded = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the underlying. */
   underlying: number;
+  /** Index of the price feed. */
   feed: number;
+  /** Base units in a lot. */
   lotSize: bigint;
 };
 
 export type UnderlyingAddedArgs = {
+  /** The exchange. */
   exchange: Address;
+  /** Index of the underlying. */
   underlying: number;
+  /** Index of the price feed. */
   feed: number;
+  /** Base units in a lot. */
   lotSize: number | bigint;
 };
 

@@ -33,36 +33,64 @@ import {
 
 /** How an underlying counts; see [`Underlying`]. Fractions in Q32. */
 export type UnderlyingParameters = {
+  /** Scan range per unit of annualised volatility, Q32: 0 to 10. */
   rangeVolatilityMultiplierQ32: bigint;
+  /** Smallest scan range, Q32: above 0, to the largest. */
   rangeMinimumQ32: bigint;
+  /** Largest scan range, Q32: above 0, to 99%. */
   rangeMaximumQ32: bigint;
+  /** Confidence intervals added to the scan range, Q32: 0 to 100. */
   rangeConfidenceMultiplierQ32: bigint;
+  /** Half-life of the realised variance, seconds: 1 to a year. */
   volatilityHalfLifeS: bigint;
+  /** Shortest time between two samples of the return, seconds: 1 to the half-life. */
   volatilityIntervalS: bigint;
+  /** Size contingency at a notional equal to the depth, Q32: 0 to 10. */
   sizeLambdaQ32: bigint;
+  /** Depth of the market for the size contingency, quote units, above 0. */
   sizeDepth: bigint;
+  /** Largest rate of the size contingency, Q32: 0 to 1. */
   sizeCapQ32: bigint;
+  /** Largest unsettled profit of one account that counts for initial margin, quote units. */
   unsettledProfitCap: bigint;
+  /** How far an order's price may lie from the mark, Q32: 0 to 1. */
   priceBandQ32: bigint;
+  /** Funding of its perpetual. */
   funding: FundingParameters;
+  /** Option series and their margin. */
   options: OptionParameters;
+  /** Its volatility surface. */
   surface: SurfaceParameters;
 };
 
 export type UnderlyingParametersArgs = {
+  /** Scan range per unit of annualised volatility, Q32: 0 to 10. */
   rangeVolatilityMultiplierQ32: number | bigint;
+  /** Smallest scan range, Q32: above 0, to the largest. */
   rangeMinimumQ32: number | bigint;
+  /** Largest scan range, Q32: above 0, to 99%. */
   rangeMaximumQ32: number | bigint;
+  /** Confidence intervals added to the scan range, Q32: 0 to 100. */
   rangeConfidenceMultiplierQ32: number | bigint;
+  /** Half-life of the realised variance, seconds: 1 to a year. */
   volatilityHalfLifeS: number | bigint;
+  /** Shortest time between two samples of the return, seconds: 1 to the half-life. */
   volatilityIntervalS: number | bigint;
+  /** Size contingency at a notional equal to the depth, Q32: 0 to 10. */
   sizeLambdaQ32: number | bigint;
+  /** Depth of the market for the size contingency, quote units, above 0. */
   sizeDepth: number | bigint;
+  /** Largest rate of the size contingency, Q32: 0 to 1. */
   sizeCapQ32: number | bigint;
+  /** Largest unsettled profit of one account that counts for initial margin, quote units. */
   unsettledProfitCap: number | bigint;
+  /** How far an order's price may lie from the mark, Q32: 0 to 1. */
   priceBandQ32: number | bigint;
+  /** Funding of its perpetual. */
   funding: FundingParametersArgs;
+  /** Option series and their margin. */
   options: OptionParametersArgs;
+  /** Its volatility surface. */
   surface: SurfaceParametersArgs;
 };
 

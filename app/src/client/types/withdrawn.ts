@@ -22,9 +22,13 @@ import {
   type FixedSizeEncoder,
 } from "@solana/kit";
 
+/** Tokens went out to the owner. */
 export type Withdrawn = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units that left the vault. */
   amount: bigint;
   /** The part of the amount that was borrowed. */
   borrowed: bigint;
@@ -33,8 +37,11 @@ export type Withdrawn = {
 };
 
 export type WithdrawnArgs = {
+  /** The margin account. */
   marginAccount: Address;
+  /** Index of the asset. */
   asset: number;
+  /** Native units that left the vault. */
   amount: number | bigint;
   /** The part of the amount that was borrowed. */
   borrowed: number | bigint;

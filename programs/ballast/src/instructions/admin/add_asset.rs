@@ -14,26 +14,40 @@ use ballast_state::{
 use fixed::types::I80F48;
 
 /// How a token counts; see [`Asset`] and [`Bank`]. Fractions in Q32, amounts in native units.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AssetParameters {
+    /// Haircut on deposits for maintenance, Q32: 0 to the initial one.
     pub deposit_haircut_maintenance_q32: u64,
+    /// Base haircut on deposits for initial margin, Q32: 0 to 1.
     pub deposit_haircut_initial_q32: u64,
+    /// Haircut on top of loans for maintenance, Q32: 0 to the initial one.
     pub loan_haircut_maintenance_q32: u64,
+    /// Base haircut on top of loans for initial margin, Q32: 0 to 10.
     pub loan_haircut_initial_q32: u64,
+    /// Further initial haircut per unit of the underlying's scan range, Q32: 0 to 10.
     pub haircut_range_multiplier_q32: u64,
-    /// Quote units; 0 for no limit.
+    /// All deposits worth more than this raise the initial haircut, quote units; 0 for no limit.
     pub haircut_size_start: u64,
+    /// Utilisations at which the interest curve bends, Q32, rising, below 1.
     pub interest_kinks_q32: [u64; 2],
+    /// Yearly rates at utilisation 0, at the kinks and at 100%, Q32, never falling.
     pub interest_rates_q32: [u64; 4],
+    /// Share of interest for the exchange's fees, Q32: 0 to 1.
     pub interest_fee_share_q32: u64,
+    /// Share of interest for the insurance fund, Q32: 0 to what the fees leave.
     pub interest_insurance_share_q32: u64,
+    /// Fee on new loans, owed on top, Q32: 0 to 5%.
     pub origination_fee_q32: u64,
+    /// Largest sum of all deposits after one more, native units.
     pub deposit_cap: u64,
+    /// Largest sum of all loans after one more, native units.
     pub borrow_cap: u64,
-    /// 0 for no limit.
+    /// Largest net outflow, native units; it comes back over the window. 0 for no limit.
     pub outflow_limit: u64,
+    /// Time in which the outflow limit comes back, seconds: a minute to a year.
     pub outflow_window_s: u64,
-    /// An [`AssetMode`].
+    /// An [`AssetMode`]: 0 active, 1 reduce-only, 2 closing.
     pub mode: u8,
 }
 
@@ -139,11 +153,14 @@ impl AssetParameters {
 }
 
 /// A new asset.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct AssetArgs {
+    /// Where its price comes from.
     pub feed: FeedChoice,
     /// Index of the underlying, 255 for none.
     pub underlying: u8,
+    /// How it counts.
     pub parameters: AssetParameters,
 }
 

@@ -7,11 +7,14 @@ use ballast_state::{
 };
 
 /// How a market trades; see [`Market`].
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketParameters {
-    /// Quote units per lot.
+    /// Prices are multiples of this, quote units per lot: 1 to 2^40.
     pub tick_size: u64,
+    /// Smallest order, lots: 1 to 2^40.
     pub order_minimum_lots: u64,
+    /// Largest open interest after a fill that raises it, lots: 0 to 2^50.
     pub open_interest_cap_lots: u64,
     /// 0 active, 1 only orders that reduce a position.
     pub status: u8,
@@ -73,9 +76,12 @@ impl From<&Market> for MarketParameters {
 }
 
 /// A new market.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct MarketArgs {
+    /// What is traded.
     pub terms: Terms,
+    /// How it is traded.
     pub parameters: MarketParameters,
 }
 

@@ -16,9 +16,12 @@ const INITIAL_VOLATILITY_MAX_Q32: u64 = 16 * Q32_ONE;
 const _: () = assert!(16 * 16 * Q32_ONE <= VARIANCE_MAX_Q32);
 
 /// Correlation of two underlyings, in 1e-4.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorrelationArgs {
+    /// Lowest correlation that scenarios assume, in 1e-4: -10,000 to the highest.
     pub low_bps: i16,
+    /// Highest correlation that scenarios assume, in 1e-4: to 10,000.
     pub high_bps: i16,
 }
 
@@ -36,21 +39,36 @@ impl CorrelationArgs {
 }
 
 /// How an underlying counts; see [`Underlying`]. Fractions in Q32.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnderlyingParameters {
+    /// Scan range per unit of annualised volatility, Q32: 0 to 10.
     pub range_volatility_multiplier_q32: u64,
+    /// Smallest scan range, Q32: above 0, to the largest.
     pub range_minimum_q32: u64,
+    /// Largest scan range, Q32: above 0, to 99%.
     pub range_maximum_q32: u64,
+    /// Confidence intervals added to the scan range, Q32: 0 to 100.
     pub range_confidence_multiplier_q32: u64,
+    /// Half-life of the realised variance, seconds: 1 to a year.
     pub volatility_half_life_s: u64,
+    /// Shortest time between two samples of the return, seconds: 1 to the half-life.
     pub volatility_interval_s: u64,
+    /// Size contingency at a notional equal to the depth, Q32: 0 to 10.
     pub size_lambda_q32: u64,
+    /// Depth of the market for the size contingency, quote units, above 0.
     pub size_depth: u64,
+    /// Largest rate of the size contingency, Q32: 0 to 1.
     pub size_cap_q32: u64,
+    /// Largest unsettled profit of one account that counts for initial margin, quote units.
     pub unsettled_profit_cap: u64,
+    /// How far an order's price may lie from the mark, Q32: 0 to 1.
     pub price_band_q32: u64,
+    /// Funding of its perpetual.
     pub funding: FundingParameters,
+    /// Option series and their margin.
     pub options: OptionParameters,
+    /// Its volatility surface.
     pub surface: SurfaceParameters,
 }
 
@@ -133,16 +151,20 @@ impl From<&Underlying> for UnderlyingParameters {
 }
 
 /// A new underlying.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug)]
 pub struct UnderlyingArgs {
+    /// Ticker, zero-padded.
     pub name: [u8; 16],
+    /// Where its price comes from.
     pub feed: FeedChoice,
-    /// Decimals of the base unit.
+    /// Decimals of the base unit: 0 to 18.
     pub decimals: u8,
-    /// Base units in a lot.
+    /// Base units in a lot: 1 to 2^50.
     pub lot_size: u64,
     /// Annualised volatility to start from, before anything is realised.
     pub initial_volatility_q32: u64,
+    /// How it counts.
     pub parameters: UnderlyingParameters,
     /// One for each underlying listed before, in order.
     pub correlations: Vec<CorrelationArgs>,

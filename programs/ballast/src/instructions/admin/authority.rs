@@ -6,6 +6,7 @@ use anchor_lang::prelude::*;
 use ballast_state::Exchange;
 
 /// What an authority may do.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Lists assets, underlyings and markets, takes fees, proposes authorities.

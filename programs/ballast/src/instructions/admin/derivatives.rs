@@ -9,11 +9,16 @@ use ballast_state::Underlying;
 const DAY_S: u64 = 86_400;
 
 /// Funding of the perpetual; see docs/funding.md.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FundingParameters {
+    /// Time in which the rate is paid once, seconds: an hour to a week.
     pub period_s: u64,
+    /// Shortest time between two updates of the rate, seconds: a minute to the period.
     pub interval_s: u64,
+    /// Largest rate per period, either way, Q32: 0 to 10%.
     pub maximum_q32: u64,
+    /// A trade of this value sets the premium, a smaller one moves it in proportion, quote units: 1 to 2^60.
     pub impact_value: u64,
 }
 
@@ -43,19 +48,28 @@ impl From<&Underlying> for FundingParameters {
 }
 
 /// Option series and their margin; see docs/risk.md and docs/markets.md.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptionParameters {
-    /// Quote units per lot; 0 when nobody but the admin lists series.
+    /// Strikes of series are multiples of this, quote units per lot: to 2^50; 0 when nobody but the admin lists series.
     pub strike_step: u64,
+    /// Strikes lie between the mark divided and multiplied by this, Q32: 1 to 64.
     pub strike_span_q32: u64,
+    /// Tick of new series, quote units per lot: 1 to 2^40.
     pub tick_size: u64,
+    /// Largest open interest of a new series, lots: 0 to 2^50.
     pub open_interest_cap_lots: u64,
+    /// How far a price may lie from the mark beyond the underlying's band of that, as a fraction of the underlying's mark, Q32: 0 to 1.
     pub price_band_q32: u64,
+    /// Least margin of net short options, as a fraction of spot, Q32: 0 to 1.
     pub short_minimum_q32: u64,
+    /// Discount on long options for initial margin, Q32: 0 to 1.
     pub long_discount_q32: u64,
+    /// Relative rise of implied volatility in scenarios at 30 days, Q32: 0 to 4.
     pub shock_up_q32: u64,
+    /// Relative fall of implied volatility in scenarios at 30 days, Q32: 0 to 90%.
     pub shock_down_q32: u64,
-    /// Below and above 30 days.
+    /// Exponents of the shock's dependence on tenor below and above 30 days, Q32: 0 to 1.
     pub shock_exponents_q32: [u64; 2],
 }
 
@@ -120,18 +134,28 @@ impl From<&Underlying> for OptionParameters {
 }
 
 /// The volatility surface and who posts it; see docs/volatility.md.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SurfaceParameters {
     /// All zero for nobody.
     pub authority: Pubkey,
+    /// Lowest posted volatility, Q32: above 0, to the highest.
     pub floor_q32: u64,
+    /// Highest posted volatility, Q32: above 0, to 3,200%.
     pub cap_q32: u64,
+    /// Largest relative change at once, Q32: 0 to 1.
     pub step_q32: u64,
+    /// Shortest time between two surfaces, seconds: 1 to the largest age.
     pub interval_s: u64,
+    /// After this a surface is stale, seconds: a minute to a week.
     pub max_age_s: u64,
+    /// A volatility further than this factor from the realised one may only come back, Q32: 1 to 100.
     pub distance_q32: u64,
+    /// Largest change within a day, but towards the realised volatility, Q32: 0 to 1.
     pub day_q32: u64,
+    /// Largest yearly carry, either way, Q32: 0 to 1.
     pub carry_maximum_q32: u64,
+    /// A stale level is at least so many times the realised volatility, Q32: 0 to 10.
     pub stale_multiplier_q32: u64,
 }
 

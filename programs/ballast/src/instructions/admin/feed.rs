@@ -9,13 +9,18 @@ use ballast_state::{Exchange, FEEDS_MAX, Feed, FeedKind, NONE};
 use bytemuck::Zeroable;
 
 /// When a price may be trusted; see [`Feed`].
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedParameters {
+    /// Oldest price that counts as fresh, seconds: 1 to a day.
     pub max_age_s: u64,
+    /// Largest confidence interval over price that counts as certain, Q32: 0 to 1.
     pub max_confidence_q32: u64,
+    /// Largest relative distance to the feed compared with, Q32: 0 to 1.
     pub max_divergence_q32: u64,
+    /// Half-life of the slow price, seconds: to a year; 0 for the present price.
     pub slow_price_half_life_s: u64,
-    /// Index of the feed to compare with, 255 for none.
+    /// Index of the feed to compare with, of the same decimals; 255 for none.
     pub compare_with: u8,
 }
 
@@ -67,20 +72,26 @@ impl From<&Feed> for FeedParameters {
 }
 
 /// A new feed.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct FeedArgs {
+    /// Name such as `SOL/USD`, zero-padded.
     pub name: [u8; 16],
     /// 1: Pyth pull, 2: Pyth push (legacy).
     pub kind: u8,
     /// Feed id (pull) or account address (push).
     pub id: [u8; 32],
+    /// When it may be trusted.
     pub parameters: FeedParameters,
 }
 
 /// A feed that is defined already, or a new one.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub enum FeedChoice {
+    /// The index of one.
     Existing(u8),
+    /// A new one, which takes the next index.
     New(FeedArgs),
 }
 

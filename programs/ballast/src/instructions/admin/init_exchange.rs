@@ -9,54 +9,84 @@ use ballast_state::{
 };
 
 /// Portfolio margin parameters, all Q32; see [`MarginParameters`].
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarginArgs {
+    /// Initial over maintenance margin: 1 to 10.
     pub initial_factor_q32: u64,
+    /// Largest part of the sum of directional losses that offsets across underlyings take away: 0 to 1.
     pub max_offset_q32: u64,
+    /// Factor on margin per unit that the quote asset lies below 0.99: 0 to 100.
     pub depeg_multiplier_q32: u64,
+    /// Confidence intervals added to the price of a loan whose price is uncertain: 0 to 10.
     pub wide_confidence_multiplier_q32: u64,
 }
 
 /// Liquidation parameters; see [`LiquidationParameters`].
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiquidationArgs {
+    /// Discount when the auction starts, Q32: 0 to the one at `first_s`.
     pub discount_start_q32: u64,
+    /// Discount at `first_s`, Q32: 0 to 1/2.
     pub discount_first_q32: u64,
+    /// First stretch of the auction, seconds: a minute to a year.
     pub first_s: u64,
+    /// When the price of a solvent account reaches 0, seconds: a minute after `first_s`, to a year.
     pub zero_s: u64,
+    /// When the insurance fund's premium is full, seconds: `zero_s` to a year.
     pub premium_full_s: u64,
+    /// Largest premium as a fraction of maintenance margin, Q32: 0 to 1.
     pub premium_q32: u64,
+    /// Where between maintenance and initial margin an account leaves liquidation, Q32: 0 to 1.
     pub buffer_q32: u64,
+    /// Share of the discount that goes to the insurance fund, Q32: 0 to 1.
     pub insurance_share_q32: u64,
+    /// Accounts whose gross value is below this are taken whole, quote units: 0 to 10^9.
     pub dust_value: u64,
+    /// Longest time between two observations that counts for the auction's clock, seconds: 1 to `first_s`.
     pub observation_gap_max_s: u64,
+    /// Cash below which nobody withdraws from the insurance fund, quote units.
     pub insurance_floor: u64,
+    /// Largest part of an asset's deposits that losses take within a day, Q32: 0 to 1/2.
     pub loss_maximum_q32: u64,
 }
 
 /// Fees of one kind of market; see [`FeeRates`].
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeArgs {
+    /// Paid by the older order, of the traded value, Q32: 0 to 10%.
     pub maker_q32: u64,
+    /// Paid by the younger order, of the traded value, Q32: 0 to 10%.
     pub taker_q32: u64,
+    /// Share of both fees that goes to whoever submits the fill, Q32: 0 to 1.
     pub filler_share_q32: u64,
+    /// Options: largest fee as a share of the premium, Q32: 0 to 1.
     pub premium_cap_q32: u64,
 }
 
 /// Parameters of the whole exchange.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeParameters {
+    /// Portfolio margin.
     pub margin: MarginArgs,
+    /// Liquidation.
     pub liquidation: LiquidationArgs,
-    /// Perpetual, future, call, put.
+    /// Trading fees: perpetual, future, call, put.
     pub fees: [FeeArgs; 4],
 }
 
 /// What an exchange starts with.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct InitExchangeArgs {
+    /// Changes parameters.
     pub risk_authority: Pubkey,
+    /// May pause.
     pub guardian: Pubkey,
+    /// The first ones.
     pub parameters: ExchangeParameters,
 }
 

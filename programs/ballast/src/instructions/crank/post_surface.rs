@@ -12,13 +12,16 @@ const DAY_S: i64 = 86_400;
 const COEFFICIENT_MAX_Q32: u64 = Q32_ONE;
 
 /// A volatility surface; see [`UnderlyingState`]. Everything Q32.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SurfaceArgs {
     /// Index of the underlying.
     pub underlying: u8,
     /// At-the-money volatility at 1, 7, 30, 90, 180 and 365 days.
     pub atm_volatility_q32: [u64; TENORS],
+    /// Part by which volatility changes per deviation of the strike from the forward: -1 to 1.
     pub skew_q32: i64,
+    /// The same per deviation squared: -1 to 1.
     pub smile_q32: i64,
     /// Yearly carry of the forward.
     pub carry_q32: i64,

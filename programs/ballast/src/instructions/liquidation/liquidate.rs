@@ -14,6 +14,7 @@ use ballast_state::{
 };
 
 /// What the liquidator accepts.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct LiquidateArgs {
     /// Largest fraction of the portfolio it takes, Q32, in (0, 1].

@@ -4,6 +4,7 @@ use anchor_lang::prelude::*;
 use ballast_state::{MarginAccount, MarketTerms, Order};
 
 /// Which orders are meant: those that fit everything that is given, all of them when nothing is.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default)]
 pub struct OrderFilter {
     /// Of this market.

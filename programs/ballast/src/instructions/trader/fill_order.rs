@@ -11,9 +11,12 @@ use ballast_state::health::{Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Market, Pausable};
 
 /// Which two orders cross.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct FillArgs {
+    /// Number of the order in the maker's account.
     pub maker_order_id: u64,
+    /// Number of the order in the taker's account.
     pub taker_order_id: u64,
     /// Largest fill, lots.
     pub lots_max: u64,

@@ -6,6 +6,7 @@ use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{MarginAccount, Market, MarketStatus, Order, Position, Side};
 
 /// How an order trades.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OrderType {
     /// What cannot be filled at once rests.
@@ -18,18 +19,22 @@ pub enum OrderType {
 }
 
 /// An order.
+#[warn(missing_docs)]
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
 pub struct OrderArgs {
     /// 0 buys, 1 sells.
     pub side: u8,
     /// Limit price, quote units per lot.
     pub price: u64,
+    /// Size, lots.
     pub lots: u64,
     /// The owner's own number, for his records and for `cancel_all`.
     pub client_id: u64,
     /// Unix seconds; 0 for never.
     pub expires_at: u32,
+    /// Whether it may only make a position smaller.
     pub reduce_only: bool,
+    /// What happens when it cannot be filled at once.
     pub order_type: OrderType,
 }
 
