@@ -59,7 +59,7 @@ fn a_delegate_liquidates_like_anybody() {
     let owner = raid.long(10);
     let keeper = raid.stage.trader(11, 100_000.0);
     raid.stage.set_delegate(&owner, &keeper);
-    raid.price(SOL, 193.0);
+    raid.price(SOL, 180.0);
     raid.flag(&owner);
     assert!(raid.take(&owner, &keeper, WHOLE).fraction_q32 > 0);
 }

@@ -48,7 +48,9 @@ fn checked(scene: &mut Scene, key: &Keypair, elapsed_s: u64, part: f64) -> Liqui
     for &(terms, lots, quote, all) in &before.positions {
         let entry = moved.next().unwrap();
         assert_eq!(entry.terms, terms.into());
-        let expected = lots_of(lots, event.fraction_q32);
+        // What an insolvent account loses on stays with it.
+        let down = before.equity < 0.0 && all + (quote as f64) < 0.0;
+        let expected = lots_of(lots, event.fraction_q32, down);
         assert_eq!((entry.base_lots, entry.funding), (expected, [0, 0]));
         let part = quote_of(quote, expected, lots);
         assert_eq!(entry.quote, part);

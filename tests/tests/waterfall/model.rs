@@ -127,10 +127,11 @@ impl Model {
     }
 }
 
-/// Lots that a fraction (Q32) moves: rounded up.
-pub fn lots_of(base_lots: i64, fraction_q32: u64) -> i64 {
+/// Lots that a fraction (Q32) moves: rounded up, or down.
+pub fn lots_of(base_lots: i64, fraction_q32: u64, down: bool) -> i64 {
     let product = i128::from(base_lots.unsigned_abs()) * i128::from(fraction_q32);
-    let lots = (product + (1 << 32) - 1) >> 32;
+    let up = if down { 0 } else { (1 << 32) - 1 };
+    let lots = (product + up) >> 32;
     lots as i64 * base_lots.signum()
 }
 

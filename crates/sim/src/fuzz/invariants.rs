@@ -11,7 +11,8 @@ use anchor_lang::prelude::Pubkey;
 use anyhow::{Result, anyhow};
 use ballast_client::state::health::{Purpose, Report, View};
 use ballast_client::state::{
-    Bank, Exchange, MarginAccount, Market, MarketStatus, MarketTerms, Order, ledger,
+    Bank, Exchange, MarginAccount, Market, MarketStatus, MarketTerms, Order, SETTLEMENT_WINDOW_S,
+    ledger,
 };
 use bytemuck::Zeroable;
 use oracle_stub::StubPrice;
@@ -59,10 +60,15 @@ pub const INVARIANTS: &[(&str, Check)] = &[
     ("strangers_take_nothing", strangers_take_nothing),
     ("health_is_kept", health_is_kept),
     ("risk_needs_initial_margin", risk_needs_initial_margin),
+    (
+        "insolvent_accounts_do_not_trade",
+        insolvent_accounts_do_not_trade,
+    ),
     ("tokens_leave_to_their_owners", tokens_leave_to_their_owners),
     ("accounts_are_consistent", accounts_are_consistent),
     ("flags_follow_health", flags_follow_health),
     ("prices_are_the_oracles", prices_are_the_oracles),
+    ("no_second_counts_twice", no_second_counts_twice),
     ("indexes_only_grow", indexes_only_grow),
     ("authority_is_needed", authority_is_needed),
 ];
@@ -222,6 +228,7 @@ fn refusals_are_meant(step: &Step) -> Result<Vec<String>> {
             InstructionError::Custom(_)
             | InstructionError::MissingRequiredSignature
             | InstructionError::InvalidAccountData
+            | InstructionError::InvalidArgument
             | InstructionError::InvalidInstructionData
             | InstructionError::IncorrectProgramId
             | InstructionError::UninitializedAccount
@@ -605,6 +612,34 @@ fn has_less(both: &Both) -> bool {
         .any(|slot| shares(both.after, slot.asset) < shares(both.before, slot.asset))
 }
 
+/// Who has lost more than he had trades no more, at whatever price: closing against an accomplice at the mark would spare him his part of the loss and
+/// leave it to lenders.
+fn insolvent_accounts_do_not_trade(step: &Step) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    if !step.went_through() || !step.calls_any(&["place_and_fill", "fill_order"]) {
+        return Ok(found);
+    }
+    let lots = |account: &MarginAccount| account.positions.map(|slot| (slot.terms, slot.base_lots));
+    let mut report = Report::boxed();
+    for (key, exchange) in step.exchanges() {
+        let view = step.view(exchange)?;
+        for both in step.accounts(&key) {
+            if lots(both.before) == lots(both.after) {
+                continue;
+            }
+            let assessed = view.assess(both.before, Purpose::ReduceRisk, &mut report);
+            if assessed.is_ok() && report.equity_mark < 0 {
+                let equity = report.equity_mark;
+                found.push(format!(
+                    "{} has traded with an equity of {equity}",
+                    both.key
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Tokens leave a vault only when an owner signs and his accounts have so much less, or the admin for fees and insurance. A delegate never takes
 /// anything out.
 fn tokens_leave_to_their_owners(step: &Step) -> Result<Vec<String>> {
@@ -853,6 +888,25 @@ fn prices_are_the_oracles(step: &Step) -> Result<Vec<String>> {
             if !sound {
                 found.push(format!(
                     "feed {index}: a price was taken that must not be: {source:?}"
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// No second of a settlement window counts twice, whoever refreshes how often: else the average of half an hour could be moved in a second.
+fn no_second_counts_twice(step: &Step) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (_, exchange) in step.exchanges() {
+        let board = step.view(exchange)?.board;
+        for (index, entry) in board.prices.iter().enumerate() {
+            let begins = entry.settlement_expiry - SETTLEMENT_WINDOW_S;
+            let passed = entry.settlement_until.min(entry.settlement_expiry) - begins;
+            let counted = i64::try_from(entry.settlement_seconds)?;
+            if counted > passed.max(0) {
+                found.push(format!(
+                    "feed {index}: {counted} seconds counted of {passed}"
                 ));
             }
         }

@@ -21,7 +21,7 @@ const UNIT_MAX: u64 = 1 << 55;
 const _: () = assert!((POSITIONS_MAX as u64 + 1) * 4 * UNIT_MAX < 1 << 63);
 /// Who adds risk stays so many times below that: no price may take a portfolio to where nobody could say what it is worth, since nobody could
 /// liquidate it either. The unit grows with the underlying's price.
-const UNIT_ROOM: u64 = 64;
+const UNIT_ROOM: u64 = 8;
 
 /// What all legs of one underlying share.
 struct Chain<'a> {

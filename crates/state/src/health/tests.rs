@@ -5,14 +5,14 @@ use crate::{MarketKind, MarketTerms, NONE};
 use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_box;
 
-pub(super) const NOW: i64 = 1_700_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000;
 
-pub(super) fn q32(x: f64) -> u64 {
+pub(crate) fn q32(x: f64) -> u64 {
     (x * Q32_ONE as f64) as u64
 }
 
 /// USDC, SOL at 250 (9 decimals) and ETH at 4,000 (8 decimals), ranges 10%, correlation 0.5 to 0.9.
-pub(super) fn world() -> (Box<Exchange>, Box<Board>) {
+pub(crate) fn world() -> (Box<Exchange>, Box<Board>) {
     let mut exchange: Box<Exchange> = zeroed_box();
     let mut board: Box<Board> = zeroed_box();
     exchange.asset_count = 3;
@@ -56,7 +56,7 @@ pub(super) fn world() -> (Box<Exchange>, Box<Board>) {
     (exchange, board)
 }
 
-pub(super) fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
+pub(crate) fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
     account
         .balance_mut(asset)
         .unwrap()
@@ -64,7 +64,7 @@ pub(super) fn deposit(account: &mut MarginAccount, asset: u8, amount: i64) {
         .set(I80F48::from_num(amount));
 }
 
-pub(super) fn perpetual(account: &mut MarginAccount, underlying: u8, lots: i64, quote: i64) {
+pub(crate) fn perpetual(account: &mut MarginAccount, underlying: u8, lots: i64, quote: i64) {
     let terms = MarketTerms::perpetual(underlying);
     *account.position_mut(&terms).unwrap() = Position {
         base_lots: lots,
@@ -166,9 +166,11 @@ fn uncertain_and_stale_prices_count_by_purpose() {
     // Under 1% of the account's value a stale entry does not hold up its liquidation.
     deposit(&mut borrower, 1, -10_000_000);
     assert!(mark(&borrower, &board, Purpose::Liquidate).is_ok());
+    // Without any price a deposit is worth nothing, and a loan nobody knows what.
     board.prices[1].publish_time = 0;
+    assert_eq!(mark(&saver, &board, Purpose::ReduceRisk), Ok(0));
     assert_eq!(
-        mark(&saver, &board, Purpose::ReduceRisk),
+        mark(&borrower, &board, Purpose::ReduceRisk),
         Err(StateError::PriceNeverSet)
     );
 }
@@ -225,7 +227,7 @@ fn call(forward: f64, strike: f64, s: f64) -> f64 {
 }
 
 /// [`world`] with a flat surface of 80% on SOL and shocks of +60% and -30% whatever the tenor.
-pub(super) fn option_world() -> (Box<Exchange>, Box<Board>) {
+pub(crate) fn option_world() -> (Box<Exchange>, Box<Board>) {
     let (mut exchange, mut board) = world();
     let sol = &mut exchange.underlyings[0];
     sol.volatility_shock_up_q32 = q32(0.6);
@@ -242,7 +244,7 @@ pub(super) fn option_world() -> (Box<Exchange>, Box<Board>) {
 
 const MONTH_S: i64 = 30 * 86_400;
 
-pub(super) fn option(account: &mut MarginAccount, kind: MarketKind, strike: u64, lots: i64) {
+pub(crate) fn option(account: &mut MarginAccount, kind: MarketKind, strike: u64, lots: i64) {
     let terms = MarketTerms {
         expiry: NOW + MONTH_S,
         strike: strike * 10_000,

@@ -129,7 +129,7 @@ pub fn update_exchange(floor: &Floor, random: &mut Random) -> Option<Plan> {
         }
         3 => auction.insurance_floor = native(random.random_range(0.0..2_000.0), 6),
         4 => auction.insurance_share_q32 = q32(random.random_range(0.0..1.0)),
-        5 => auction.loss_maximum_q32 = q32(random.random_range(0.0..0.2)),
+        5 => auction.loss_maximum_q32 = q32(random.random_range(0.01..0.5)),
         6 => auction.dust_value = native(random.random_range(0.0..300.0), 6),
         7 => parameters.margin.max_offset_q32 = q32(random.random_range(0.0..1.0)),
         _ => {

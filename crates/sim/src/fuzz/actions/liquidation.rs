@@ -80,7 +80,10 @@ pub fn liquidate(floor: &Floor, random: &mut Random) -> Option<Plan> {
         &netting,
         args,
     );
-    Plan::of(floor.accrue(&[0], random), liquidate)
+    let held = account.balances.iter().filter(|slot| !slot.is_free());
+    let mut assets: Vec<usize> = held.map(|slot| usize::from(slot.asset)).collect();
+    assets.push(0);
+    Plan::of(floor.accrue(&assets, random), liquidate)
 }
 
 /// Banks and markets in which two accounts hold opposites.
@@ -136,6 +139,16 @@ pub fn auto_deleverage(floor: &Floor, random: &mut Random) -> Option<Plan> {
 
 pub fn resolve_bankruptcy(floor: &Floor, random: &mut Random) -> Option<Plan> {
     let (key, account) = insolvent(floor, random)?;
+    // Mostly when it is its turn.
+    let parameters = &floor.exchange().liquidation;
+    let open = account.positions.iter().any(|slot| slot.base_lots != 0);
+    let fund = floor.books.get(&floor.addresses().insurance_fund())?;
+    let funded = floor.owned(fund, 0).unsigned_abs() >= parameters.dust_value;
+    let too_early = account.auction_elapsed_s < parameters.first_s
+        || (open && !account.auction_has_ended(parameters));
+    if (funded || too_early) && random.random_ratio(19, 20) {
+        return None;
+    }
     let owed = account
         .balances
         .iter()

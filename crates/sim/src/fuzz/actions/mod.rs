@@ -84,7 +84,7 @@ const ACTIONS: [(u32, Action); 41] = [
     (60, liquidation::start_liquidation),
     (70, liquidation::liquidate),
     (35, liquidation::auto_deleverage),
-    (100, liquidation::resolve_bankruptcy),
+    (250, liquidation::resolve_bankruptcy),
 ];
 
 /// Something that can be tried now.
