@@ -1,6 +1,7 @@
-//! Whom to tell about a weakness can be read off the program's bytes, the way explorers do.
+//! What SECURITY.md promises: whom to tell about a weakness can be read off the program's bytes, the way explorers do, and every invariant is named.
 
 use ballast_sim::deploy_folder;
+use ballast_sim::fuzz::INVARIANTS;
 use solana_security_txt::{SECURITY_TXT_BEGIN, find_and_parse};
 use std::fs;
 
@@ -19,4 +20,12 @@ fn the_binary_says_whom_to_tell() {
     assert_eq!(text.preferred_languages, ["en"]);
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(text.source_release.as_deref(), Some(version));
+}
+
+#[test]
+fn every_invariant_of_the_fuzzer_is_named() {
+    let page = include_str!("../../SECURITY.md");
+    for (name, _) in INVARIANTS {
+        assert!(page.contains(&format!("`{name}`")), "{name} is missing");
+    }
 }
