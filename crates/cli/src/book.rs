@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use anchor_lang::prelude::Pubkey;
 use ballast_client::Mirror;
-use ballast_risk::numbers::{mul_q32_ceil, value_ceil};
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{MarginAccount, MarketTerms, Order, Position, Side, StateError};
+use ballast_state::{FillMargin, MarginAccount, MarketTerms, Order, Side, StateError};
 
 /// An order that may trade now.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +38,7 @@ pub fn side(mirror: &Mirror, view: &View, terms: &MarketTerms, side: Side) -> Ve
             account: *key,
             owner: account.owner,
             order: *order,
-            lots: fillable(account, order),
+            lots: account.fillable(order),
         })
         .filter(|resting| resting.lots > 0)
         .collect();
@@ -57,18 +56,6 @@ pub fn side(mirror: &Mirror, view: &View, terms: &MarketTerms, side: Side) -> Ve
         (rank, placed_slot, resting.account, id)
     });
     resting
-}
-
-fn fillable(account: &MarginAccount, order: &Order) -> u64 {
-    if order.reduce_only == 0 {
-        return order.lots;
-    }
-    let held = account.lots(&order.terms);
-    let reducible = match order.side() {
-        Side::Bid => held.min(0).unsigned_abs(),
-        Side::Ask => held.max(0).unsigned_abs(),
-    };
-    order.lots.min(reducible)
 }
 
 /// What makers are sought for.
@@ -147,7 +134,7 @@ impl<'a> Makers<'a> {
         let Some(before) = known.map(|account| account.boxed_copy()) else {
             return false;
         };
-        let lots = fillable(&before, &resting.order).min(lots);
+        let lots = before.fillable(&resting.order).min(lots);
         let filled = self.filled(&before, &resting.order, lots);
         let Some(after) = filled.ok().filter(|_| lots > 0) else {
             return false;
@@ -173,7 +160,10 @@ impl<'a> Makers<'a> {
             Side::Bid => (lots, -value),
             Side::Ask => (-lots, value),
         };
-        let quote = quote.checked_sub(self.fee(lots.unsigned_abs(), value)?);
+        let fee = self
+            .view
+            .fee(&self.terms, lots.unsigned_abs(), order.price, true)?;
+        let quote = quote.checked_sub_unsigned(fee);
         let mut after = before.boxed_copy();
         let position = after.position_mut(&self.terms)?;
         self.view.settle_funding(position)?;
@@ -181,50 +171,17 @@ impl<'a> Makers<'a> {
         Ok(after)
     }
 
-    fn fee(&self, lots: u64, value: i64) -> Result<i64, StateError> {
-        let terms = &self.terms;
-        let rates = &self.view.exchange.fees[terms.kind()? as usize];
-        if !terms.is_option() {
-            return Ok(mul_q32_ceil(value, rates.maker_q32)?);
-        }
-        let notional = value_ceil(lots, self.view.last_mark(terms.underlying)?)?;
-        let cap = mul_q32_ceil(value, rates.premium_cap_q32)?;
-        Ok(mul_q32_ceil(notional, rates.maker_q32)?.min(cap))
-    }
-
-    /// Whether the program would let a maker's account become so: above its initial margin, or with a smaller position and no more risk than
-    /// before. Prices that are stale here are refreshed before an order, so they count as they are.
+    /// Whether the program would let a maker's account become so. Prices that are stale here are refreshed before an order, so they count as they
+    /// are.
     fn stands(&mut self, before: &MarginAccount, after: &MarginAccount) -> bool {
         let (view, report) = (self.view, &mut self.report);
-        let lots = |account: &MarginAccount| account.position(&self.terms).map_or(0, held);
-        let reduced = has_reduced(lots(before), lots(after));
-        let underlying = self.terms.underlying;
-        if !reduced && self.terms.is_option() && view.surface_is_stale(underlying).unwrap_or(true) {
-            return false;
-        }
-        let assessed = match view.assess(after, Purpose::AddRisk, report) {
-            Err(StateError::StalePrice) => view.assess(after, Purpose::ReduceRisk, report),
-            assessed => assessed,
+        let purpose = match view.assess(after, Purpose::AddRisk, report) {
+            Err(StateError::StalePrice) => Purpose::ReduceRisk,
+            _ => Purpose::AddRisk,
         };
-        if assessed.is_ok() && report.health_initial() >= 0 {
-            return true;
-        }
-        if !reduced || view.assess(before, Purpose::ReduceRisk, report).is_err() {
-            return false;
-        }
-        let mark = report.risk_mark();
-        view.assess(after, Purpose::ReduceRisk, report).is_ok()
-            && report.risk_mark().is_no_riskier_than(&mark)
+        let margin = view.fill_margin(&self.terms, before, after, purpose, report);
+        margin == Ok(FillMargin::Met)
     }
-}
-
-fn held(position: &Position) -> i64 {
-    position.base_lots
-}
-
-/// Whether a position has become smaller on the same side.
-fn has_reduced(before: i64, after: i64) -> bool {
-    after.unsigned_abs() < before.unsigned_abs() && (after == 0 || (after > 0) == (before > 0))
 }
 
 #[cfg(test)]

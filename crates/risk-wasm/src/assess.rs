@@ -539,7 +539,8 @@ impl OrderFigures {
             reduce_only: order.reduce_only != 0,
             post_only: order.post_only != 0,
             placed_slot: order.placed_slot.into(),
-            health_if_filled: crate::change::health_if_filled(view, account, order)
+            health_if_filled: view
+                .health_if_filled(account, order, &mut Report::boxed())
                 .ok()
                 .map(Integer::from),
         })

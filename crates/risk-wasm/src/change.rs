@@ -3,7 +3,7 @@
 use ballast_risk::numbers::mul_q32_ceil;
 use ballast_state::health::{Purpose, Report, View, WhatIf};
 use ballast_state::{
-    AssetIndexes, Bank, MarginAccount, MarketTerms, Order, Pausable, Position, StateError, ledger,
+    AssetIndexes, Bank, FillMargin, MarginAccount, MarketTerms, Order, Pausable, StateError, ledger,
 };
 use fixed::types::I80F48;
 
@@ -68,37 +68,6 @@ pub struct Sequence<'a> {
     done: u32,
 }
 
-/// Initial health if an order were filled whole at its price, quote units.
-///
-/// # Errors
-/// As [`View::assess`] for adding risk.
-pub fn health_if_filled(
-    view: &View,
-    account: &MarginAccount,
-    order: &Order,
-) -> Result<i64, StateError> {
-    let lots = i64::try_from(order.lots).map_err(|_| StateError::Overflow)?;
-    let price = i64::try_from(order.price).map_err(|_| StateError::Overflow)?;
-    let quote = lots.checked_mul(price).ok_or(StateError::Overflow)?;
-    let (base_lots, quote) = match order.side() {
-        ballast_state::Side::Bid => (lots, -quote),
-        ballast_state::Side::Ask => (-lots, quote),
-    };
-    let mut filled = Position {
-        base_lots,
-        quote,
-        terms: order.terms,
-        ..Position::default()
-    };
-    if order.terms.is_perpetual() {
-        let index = view.funding_index(order.terms.underlying)?;
-        filled.funding_index.set(index);
-    }
-    let mut report = Report::boxed();
-    view.assess_with(account, Some(&filled), Purpose::AddRisk, &mut report)?;
-    Ok(report.health_initial())
-}
-
 /// The mark of a market rounded to a price, quote units per lot.
 ///
 /// # Errors
@@ -119,11 +88,15 @@ fn held(bank: &Bank, indexes: &AssetIndexes) -> Result<u64, StateError> {
 
 /// Lots of a position that a trade can reduce.
 fn reducible(account: &MarginAccount, terms: &MarketTerms, lots: i64) -> u64 {
-    let held = account.lots(terms);
-    match (held > 0) != (lots > 0) {
-        true => held.unsigned_abs(),
-        false => 0,
-    }
+    let side = match lots > 0 {
+        true => ballast_state::Side::Bid,
+        false => ballast_state::Side::Ask,
+    };
+    account.reducible(&Order {
+        terms: *terms,
+        side: side as u8,
+        ..Order::default()
+    })
 }
 
 impl<'a> Sequence<'a> {
@@ -396,32 +369,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// Requires initial margin after a fill or, when it has only reduced its position, no more risk than before.
+    /// Requires that margin allows a fill.
     fn require_margin(&self, before: &MarginAccount, terms: &MarketTerms) -> Result<(), Refusal> {
-        let view = self.what_if.view();
-        let account = self.what_if.account();
-        let (held, left) = (before.lots(terms), account.lots(terms));
-        let reduced =
-            left.unsigned_abs() < held.unsigned_abs() && (left == 0 || (left > 0) == (held > 0));
-        if !reduced && terms.is_option() && view.surface_is_stale(terms.underlying)? {
-            return Err(Refusal::StaleSurface);
-        }
-        let mut report = Report::boxed();
-        let strict = view.assess(account, Purpose::AddRisk, &mut report);
-        if strict.is_ok() && report.health_initial() >= 0 {
-            return Ok(());
-        }
-        if !reduced {
-            strict?;
-            return Err(Refusal::TakerBelowInitialMargin);
-        }
-        view.assess(before, Purpose::ReduceRisk, &mut report)?;
-        let mark = report.risk_mark();
-        view.assess(account, Purpose::ReduceRisk, &mut report)?;
-        if report.risk_mark().is_no_riskier_than(&mark) {
-            Ok(())
-        } else {
-            Err(Refusal::TakerBelowInitialMargin)
+        let (view, account) = (self.what_if.view(), self.what_if.account());
+        let report = &mut Report::boxed();
+        match view.fill_margin(terms, before, account, Purpose::AddRisk, report)? {
+            FillMargin::Met => Ok(()),
+            FillMargin::StaleSurface => Err(Refusal::StaleSurface),
+            FillMargin::Below => Err(Refusal::TakerBelowInitialMargin),
         }
     }
 
@@ -434,15 +389,11 @@ impl<'a> Sequence<'a> {
             ballast_state::Side::Bid => lots,
             ballast_state::Side::Ask => -lots,
         };
-        let reducible = reducible(self.what_if.account(), terms, lots);
         self.require_not_paused(Pausable::PlaceOrder);
         // A reduce-only order of an account in liquidation may be larger than what it reduces.
-        let judged = match order.reduce_only {
-            0 => lots,
-            _ => lots.signum() * reducible.min(order.lots) as i64,
-        };
+        let judged = lots.signum() * self.what_if.account().fillable(order) as i64;
         self.require_tradable(terms, judged, order.price);
-        if let Err(refusal) = self.require_affordable(order, reducible) {
+        if let Err(refusal) = self.require_affordable(order) {
             self.refuse(refusal);
         }
         let mut account = *self.what_if.account();
@@ -455,19 +406,18 @@ impl<'a> Sequence<'a> {
     }
 
     /// Requires that the account can afford an order filled whole at its price, unless that only reduces.
-    fn require_affordable(&self, order: &Order, reducible: u64) -> Result<(), Refusal> {
-        if reducible > 0 && (order.reduce_only != 0 || order.lots <= reducible) {
+    fn require_affordable(&self, order: &Order) -> Result<(), Refusal> {
+        let (view, account) = (self.what_if.view(), self.what_if.account());
+        if account.only_reduces(order) {
             return Ok(());
         }
         if order.reduce_only != 0 {
             return Err(Refusal::WouldNotReduce);
         }
-        let view = self.what_if.view();
-        let terms = &order.terms;
-        if terms.is_option() && view.surface_is_stale(terms.underlying)? {
+        if view.lacks_surface(&order.terms)? {
             return Err(Refusal::StaleSurface);
         }
-        if health_if_filled(&view, self.what_if.account(), order)? < 0 {
+        if view.health_if_filled(account, order, &mut Report::boxed())? < 0 {
             return Err(Refusal::BelowInitialMargin);
         }
         Ok(())

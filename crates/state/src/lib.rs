@@ -27,6 +27,7 @@ pub mod ledger;
 mod margin_account;
 mod market;
 pub mod seeds;
+mod trading;
 
 pub use bank::*;
 pub use board::*;
@@ -36,6 +37,7 @@ pub use expiry::*;
 pub use layout::{StoredI80F48, Tagged, view};
 pub use margin_account::*;
 pub use market::*;
+pub use trading::FillMargin;
 
 pub use solana_pubkey::Pubkey;
 

@@ -246,8 +246,8 @@ impl Sweep {
         let fill = Fill::agree(view, &self.market, (before, &resting), crossing, u64::MAX).ok()?;
         let (mut market, mut account) = (self.market, before.boxed_copy());
         fill.book_maker(view, &mut market, &mut account).ok()?;
-        fills::use_up(&mut account, id, fill.lots());
-        if !fills::stands(view, &market.terms, before, &account, report) {
+        let used_up = account.use_up(id, fill.lots());
+        if !used_up || !fills::stands(view, &market.terms, before, &account, report) {
             return None;
         }
         fill.book_taker(view, &mut market, &mut self.own).ok()?;
@@ -331,7 +331,7 @@ fn rest(round: &mut Round, market: &Market, class: Class) {
             order.id,
         ));
         claims.push(Claim::Order(round.identity.margin_account, order.id));
-        fills::use_up(&mut after, order.id, order.lots);
+        let _ = after.use_up(order.id, order.lots);
     }
     let full = own.orders.iter().all(|order| order.lots != 0);
     let within = round.view.is_within_band(&market.terms, price);

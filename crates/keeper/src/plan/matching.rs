@@ -184,9 +184,9 @@ impl Walk<'_, '_> {
                 true => fill.book_maker(view, &mut market, &mut account),
                 false => fill.book_taker(view, &mut market, &mut account),
             };
-            fills::use_up(&mut account, resting.order.id, fill.lots());
-            let stands =
-                booked.is_ok() && fills::stands(view, self.terms, before, &account, self.report);
+            let stands = booked.is_ok()
+                && account.use_up(resting.order.id, fill.lots())
+                && fills::stands(view, self.terms, before, &account, self.report);
             if stands { Ok(account) } else { Err(blocked) }
         };
         let maker = after(maker, Blocked::Maker, true)?;

@@ -4,7 +4,6 @@ use super::Round;
 use super::index::Index;
 use crate::job::{Claim, Class, Job, JobKey};
 use anchor_lang::prelude::Pubkey;
-use ballast::instructions::{health_for_pruning, only_reduces};
 use ballast_client::instructions;
 use ballast_state::Pausable;
 use ballast_state::health::Report;
@@ -23,8 +22,8 @@ pub(super) fn plan(round: &mut Round, index: &Index) {
         let Some(order) = account.order(id) else {
             continue;
         };
-        let health = health_for_pruning(&round.view, account, order, &mut report);
-        if !only_reduces(account, order) && health.is_ok_and(|health| health < 0) {
+        let health = round.view.health_for_pruning(account, order, &mut report);
+        if !account.only_reduces(order) && health.is_ok_and(|health| health < 0) {
             prune(round, &key, id);
         }
     }

@@ -10,7 +10,7 @@ mod options;
 mod properties;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod what_if;
 
 pub use report::{BalanceReport, PositionReport, Report, RiskMark, UnderlyingReport};

@@ -15,6 +15,5 @@ pub use liquidation::*;
 pub use trader::*;
 
 use guards::{require_accrued, require_margin_to_leave, require_not_paused};
-use positions::change_position;
 pub use positions::part_ceil;
 use vault::Payment;

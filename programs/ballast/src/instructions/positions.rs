@@ -1,25 +1,7 @@
-//! Changes of positions, which a market's totals must follow.
+//! Parts of positions.
 
-use crate::error::{BallastError, Coded};
+use crate::error::BallastError;
 use anchor_lang::prelude::*;
-use ballast_state::health::View;
-use ballast_state::{MarginAccount, Market};
-
-/// Changes an account's position in a market, its funding settled first and returned.
-pub(super) fn change_position(
-    view: &View,
-    market: &mut Market,
-    account: &mut MarginAccount,
-    lots: i64,
-    quote: i64,
-) -> Result<i64> {
-    let position = account.position_mut(&market.terms).coded()?;
-    let before = *position;
-    let funding = view.settle_funding(position).coded()?;
-    position.change(lots, quote).coded()?;
-    market.book(&before, position).coded()?;
-    Ok(funding)
-}
 
 /// The part of a position's value that goes with some of its lots, rounded up; 0 without lots. Both lots have the same sign.
 pub fn part_ceil(value: i64, lots: i64, of_lots: i64) -> Result<i64> {

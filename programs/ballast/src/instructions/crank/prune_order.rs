@@ -1,6 +1,6 @@
-use crate::error::BallastError;
+use crate::error::{BallastError, Coded};
 use crate::events::OrderPruned;
-use crate::instructions::{health_for_pruning, only_reduces, require_not_paused};
+use crate::instructions::require_not_paused;
 use anchor_lang::prelude::*;
 use ballast_state::health::{Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Order, Pausable};
@@ -30,13 +30,14 @@ impl PruneOrder<'_> {
         require_not_paused(&exchange, Pausable::PruneOrder, view.now)?;
         let order = *account.order(order_id).ok_or(BallastError::OrderNotFound)?;
         let lapsed = order.is_expired(view.now) || order.terms.is_expired(view.now);
-        let useless = if only_reduces(&account, &order) {
+        let useless = if account.only_reduces(&order) {
             false
         } else {
-            order.reduce_only != 0 || {
-                let mut report = Report::boxed();
-                !lapsed && health_for_pruning(&view, &account, &order, &mut report)? < 0
-            }
+            order.reduce_only != 0
+                || !lapsed && {
+                    let report = &mut Report::boxed();
+                    view.health_for_pruning(&account, &order, report).coded()? < 0
+                }
         };
         require!(lapsed || useless, BallastError::OrderStillGood);
 

@@ -2,7 +2,7 @@ use super::end_if_recovered;
 use super::insurance::uninsured_deficit;
 use crate::error::{BallastError, Coded};
 use crate::events::Deleveraged;
-use crate::instructions::{change_position, part_ceil, require_not_paused};
+use crate::instructions::{part_ceil, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, Market, MarketTerms, Pausable};
@@ -88,9 +88,13 @@ impl AutoDeleverage<'_> {
             .checked_add(closing.given_up)
             .ok_or(BallastError::Overflow)?;
         let lots = closing.lots;
+        let mut change = |party, lots, quote| {
+            view.change_position(&mut market, party, lots, quote)
+                .coded()
+        };
         let funding = [
-            change_position(&view, &mut market, &mut account, -lots, paid)?,
-            change_position(&view, &mut market, &mut counterparty, lots, -paid)?,
+            change(&mut account, -lots, paid)?,
+            change(&mut counterparty, lots, -paid)?,
         ];
 
         view.assess(&counterparty, Purpose::ReduceRisk, &mut report)

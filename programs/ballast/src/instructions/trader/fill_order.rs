@@ -1,8 +1,8 @@
-use super::matching::{Desk, Fill, require_margin, use_up};
+use super::matching::{Desk, Fill, require_margin};
 use super::order::fillable;
 use crate::error::{BallastError, Coded};
 use crate::events::{FillerPaid, OrderFilled};
-use crate::instructions::{change_position, end_if_recovered, require_not_paused};
+use crate::instructions::{end_if_recovered, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::mul_q32_floor;
@@ -81,8 +81,9 @@ impl FillOrder<'_> {
         let lots = fill.of_maker();
         let maker_funding = desk.book(&mut maker, lots, &fill, fill.maker_fee)?;
         let taker_funding = desk.book(&mut taker, -lots, &fill, fill.taker_fee)?;
-        use_up(&mut maker, resting.id, lots)?;
-        use_up(&mut taker, crossing.id, lots)?;
+        let used_up = maker.use_up(resting.id, lots.unsigned_abs())
+            && taker.use_up(crossing.id, lots.unsigned_abs());
+        require!(used_up, BallastError::OrderNotFound);
         desk.note_premium(&fill)?;
         let filler = match &accounts.filler_account {
             Some(loader) => {
@@ -137,7 +138,11 @@ fn pay_filler(
     let share = mul_q32_floor(total, desk.rates.filler_share_q32.min(Q32_ONE)).coded()?;
     let funding = match share {
         0 => 0,
-        _ => change_position(desk.view, desk.market, filler, 0, share)?,
+        _ => {
+            let view = desk.view;
+            view.change_position(desk.market, filler, 0, share)
+                .coded()?
+        }
     };
     Ok(FillerPaid {
         margin_account,

@@ -1,14 +1,12 @@
 //! Two orders that trade with each other: what they agree on, how it is booked, and what it does to margin.
 
-use super::order::{fillable, require_open, require_surface, require_within_band};
+use super::order::{fillable, require_open, require_within_band};
 use crate::error::{BallastError, Coded};
 use crate::events::OrderFilled;
-use crate::instructions::change_position;
 use anchor_lang::prelude::*;
 use ballast_risk::funding::premium_q32;
-use ballast_risk::numbers::{mul_q32_ceil, value_ceil};
 use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{FeeRates, MarginAccount, Market, MarketTerms, Order, Position, Side};
+use ballast_state::{FeeRates, FillMargin, MarginAccount, Market, MarketTerms, Order, Side};
 use fixed::types::I80F48;
 
 /// A market while fills are booked in it.
@@ -74,6 +72,11 @@ impl<'a> Desk<'a> {
             .min(fillable(taker, crossing)?)
             .min(lots_max);
         require_gt!(lots, 0, BallastError::ZeroAmount);
+        let fee = |is_maker| {
+            let terms = &self.market.terms;
+            self.view.fee(terms, lots, resting.price, is_maker).coded()
+        };
+        let (maker_fee, taker_fee) = (fee(true)?, fee(false)?);
         let lots = i64::try_from(lots).map_err(|_| BallastError::Overflow)?;
         let price = i64::try_from(resting.price).map_err(|_| BallastError::Overflow)?;
         let quote = lots.checked_mul(price).ok_or(BallastError::Overflow)?;
@@ -81,47 +84,15 @@ impl<'a> Desk<'a> {
             lots,
             price: resting.price,
             quote,
-            maker_fee: self.fee(lots, quote, self.rates.maker_q32)?,
-            taker_fee: self.fee(lots, quote, self.rates.taker_q32)?,
+            maker_fee,
+            taker_fee,
             taker_side: crossing.side(),
             has_rested: self.slot.saturating_sub(resting.placed_slot) >= PREMIUM_REST_SLOTS,
         };
-        self.check_open_interest(maker, taker, &fill)?;
-        Ok(fill)
-    }
-
-    /// A fee, rounded up: on the traded value; for an option on the underlying's value, up to a share of the premium.
-    fn fee(&self, lots: i64, quote: i64, rate_q32: u64) -> Result<u64> {
-        let terms = &self.market.terms;
-        let fee = if terms.is_option() {
-            let mark = self.view.last_mark(terms.underlying).coded()?;
-            let notional = value_ceil(lots.unsigned_abs(), mark).coded()?;
-            let cap = mul_q32_ceil(quote, self.rates.premium_cap_q32).coded()?;
-            mul_q32_ceil(notional, rate_q32).coded()?.min(cap)
-        } else {
-            mul_q32_ceil(quote, rate_q32).coded()?
-        };
-        Ok(fee.unsigned_abs())
-    }
-
-    /// Above its cap open interest may only fall.
-    fn check_open_interest(
-        &self,
-        maker: &MarginAccount,
-        taker: &MarginAccount,
-        fill: &Fill,
-    ) -> Result<()> {
-        let market = &*self.market;
-        let grown = |account: &MarginAccount, lots: i64| {
-            let held = account.lots(&market.terms);
-            let after = held.checked_add(lots).ok_or(BallastError::Overflow)?;
-            Ok::<_, Error>(i128::from(after.max(0)) - i128::from(held.max(0)))
-        };
-        let grows = grown(maker, fill.of_maker())? + grown(taker, -fill.of_maker())?;
-        let after = i128::from(market.open_interest_lots) + grows;
-        let holds = grows <= 0 || after <= i128::from(market.open_interest_cap_lots);
+        let trades = [(maker, fill.of_maker()), (taker, -fill.of_maker())];
+        let holds = self.market.keeps_cap(trades).coded()?;
         require!(holds, BallastError::OpenInterestCapExceeded);
-        Ok(())
+        Ok(fill)
     }
 
     /// Books one side of a fill in its position and in the market's totals, and returns the funding that was settled before.
@@ -135,7 +106,9 @@ impl<'a> Desk<'a> {
         let value = if lots > 0 { -fill.quote } else { fill.quote };
         let fee = i64::try_from(fee).map_err(|_| BallastError::Overflow)?;
         let quote = value.checked_sub(fee).ok_or(BallastError::Overflow)?;
-        change_position(self.view, self.market, account, lots, quote)
+        let view = self.view;
+        view.change_position(self.market, account, lots, quote)
+            .coded()
     }
 
     /// Lets a fill move the premium from which funding is worked out: one above the mark when the maker was a bid, which anybody could have sold to,
@@ -211,23 +184,7 @@ impl Fill {
 /// that nobody sets a price by trading with himself within a transaction.
 const PREMIUM_REST_SLOTS: u64 = 25;
 
-/// Takes so many lots off a resting order; an empty one is gone.
-pub(super) fn use_up(account: &mut MarginAccount, order_id: u64, lots: i64) -> Result<()> {
-    let order = account
-        .order_mut(order_id)
-        .ok_or(BallastError::OrderNotFound)?;
-    order.lots = order
-        .lots
-        .checked_sub(lots.unsigned_abs())
-        .ok_or(BallastError::Overflow)?;
-    if order.lots == 0 {
-        *order = Order::default();
-    }
-    Ok(())
-}
-
-/// Requires initial margin of an account after its fills, or, when they have only reduced its position, no more risk than before. An insolvent
-/// account does not trade at all: closing against an accomplice at the mark would make its loss a loan, and spare him his part of it.
+/// Requires that an account's margin allows its fills.
 pub(super) fn require_margin(
     view: &View,
     terms: &MarketTerms,
@@ -236,34 +193,10 @@ pub(super) fn require_margin(
     report: &mut Report,
     refusal: BallastError,
 ) -> Result<()> {
-    let reduced = has_reduced(before.position(terms), account.position(terms));
-    if !reduced {
-        require_surface(view, terms)?;
+    let margin = view.fill_margin(terms, before, account, Purpose::AddRisk, report);
+    match margin.coded()? {
+        FillMargin::Met => Ok(()),
+        FillMargin::StaleSurface => err!(BallastError::StaleSurface),
+        FillMargin::Below => Err(refusal.into()),
     }
-    let strict = view.assess(account, Purpose::AddRisk, report);
-    if strict.is_ok() && report.health_initial() >= 0 {
-        return Ok(());
-    }
-    if !reduced {
-        strict.coded()?;
-        return Err(refusal.into());
-    }
-    view.assess(before, Purpose::ReduceRisk, report).coded()?;
-    if report.equity_mark < 0 {
-        return Err(refusal.into());
-    }
-    let mark = report.risk_mark();
-    view.assess(account, Purpose::ReduceRisk, report).coded()?;
-    if report.risk_mark().is_no_riskier_than(&mark) {
-        Ok(())
-    } else {
-        Err(refusal.into())
-    }
-}
-
-/// Whether a position has become smaller on the same side.
-fn has_reduced(before: Option<&Position>, after: Option<&Position>) -> bool {
-    let lots = |position: Option<&Position>| position.map_or(0, |position| position.base_lots);
-    let (before, after) = (lots(before), lots(after));
-    after.unsigned_abs() < before.unsigned_abs() && (after == 0 || (after > 0) == (before > 0))
 }

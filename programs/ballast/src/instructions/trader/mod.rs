@@ -20,7 +20,7 @@ pub use close_account::*;
 pub use deposit::*;
 pub use fill_order::*;
 pub use open_account::*;
-pub use order::{OrderArgs, OrderType, health_for_pruning, only_reduces};
+pub use order::{OrderArgs, OrderType};
 pub use place_and_fill::*;
 pub use place_order::*;
 pub use set_delegate::*;

@@ -2,8 +2,8 @@
 
 use crate::error::{BallastError, Coded};
 use anchor_lang::prelude::*;
-use ballast_state::health::{Purpose, Report, View};
-use ballast_state::{MarginAccount, Market, MarketStatus, Order, Position, Side};
+use ballast_state::health::{Report, View};
+use ballast_state::{MarginAccount, Market, MarketStatus, MarketTerms, Order};
 
 /// How an order trades.
 #[warn(missing_docs)]
@@ -98,76 +98,14 @@ pub(super) fn require_within_band(view: &View, market: &Market, price: u64) -> R
     Ok(())
 }
 
-/// How many of an order's lots may trade now: a reduce-only order never takes more than the position it reduces.
+/// How many of an order's lots may trade now; refused for a reduce-only order that would not reduce.
 pub(super) fn fillable(account: &MarginAccount, order: &Order) -> Result<u64> {
-    if order.reduce_only == 0 {
-        return Ok(order.lots);
-    }
-    let reducible = reducible(account, order);
-    require_gt!(reducible, 0, BallastError::WouldNotReduce);
-    Ok(order.lots.min(reducible))
-}
-
-/// The lots of the position that lies opposite to an order.
-fn reducible(account: &MarginAccount, order: &Order) -> u64 {
-    let held = account.lots(&order.terms);
-    match order.side() {
-        Side::Bid => held.min(0).unsigned_abs(),
-        Side::Ask => held.max(0).unsigned_abs(),
-    }
-}
-
-/// Whether no fill of the order can do anything but reduce the account's position.
-pub fn only_reduces(account: &MarginAccount, order: &Order) -> bool {
-    let reducible = reducible(account, order);
-    reducible > 0 && (order.reduce_only != 0 || order.lots <= reducible)
-}
-
-/// Initial health if the order were filled whole at its price.
-fn health_if_filled(
-    view: &View,
-    account: &MarginAccount,
-    order: &Order,
-    report: &mut Report,
-) -> Result<i64> {
-    let filled = filled_whole(view, order)?;
-    view.assess_with(account, Some(&filled), Purpose::AddRisk, report)
-        .coded()?;
-    Ok(report.health_initial())
-}
-
-/// The same as a stranger may judge it; below 0 anybody may prune the order.
-pub fn health_for_pruning(
-    view: &View,
-    account: &MarginAccount,
-    order: &Order,
-    report: &mut Report,
-) -> Result<i64> {
-    let filled = filled_whole(view, order)?;
-    view.assess_for_stranger(account, &filled, report).coded()?;
-    Ok(report.health_initial())
-}
-
-/// The position that an order becomes when it is filled whole at its price.
-fn filled_whole(view: &View, order: &Order) -> Result<Position> {
-    let lots = i64::try_from(order.lots).map_err(|_| BallastError::Overflow)?;
-    let price = i64::try_from(order.price).map_err(|_| BallastError::Overflow)?;
-    let quote = lots.checked_mul(price).ok_or(BallastError::Overflow)?;
-    let (base_lots, quote) = match order.side() {
-        Side::Bid => (lots, -quote),
-        Side::Ask => (-lots, quote),
-    };
-    let mut filled = Position {
-        base_lots,
-        quote,
-        terms: order.terms,
-        ..Position::default()
-    };
-    if order.terms.is_perpetual() {
-        let index = view.funding_index(order.terms.underlying).coded()?;
-        filled.funding_index.set(index);
-    }
-    Ok(filled)
+    let lots = account.fillable(order);
+    require!(
+        order.reduce_only == 0 || lots > 0,
+        BallastError::WouldNotReduce
+    );
+    Ok(lots)
 }
 
 /// Requires that the account can afford the order filled whole at its price, unless that only reduces.
@@ -177,20 +115,20 @@ pub(super) fn require_affordable(
     order: &Order,
     report: &mut Report,
 ) -> Result<()> {
-    if only_reduces(account, order) {
+    if account.only_reduces(order) {
         return Ok(());
     }
     require!(order.reduce_only == 0, BallastError::WouldNotReduce);
     require_surface(view, &order.terms)?;
-    let health = health_if_filled(view, account, order, report)?;
+    let health = view.health_if_filled(account, order, report).coded()?;
     require_gte!(health, 0, BallastError::BelowInitialMargin);
     Ok(())
 }
 
 /// Requires a recent volatility surface to open an option.
-pub(super) fn require_surface(view: &View, terms: &ballast_state::MarketTerms) -> Result<()> {
-    let stale = terms.is_option() && view.surface_is_stale(terms.underlying).coded()?;
-    require!(!stale, BallastError::StaleSurface);
+fn require_surface(view: &View, terms: &MarketTerms) -> Result<()> {
+    let lacking = view.lacks_surface(terms).coded()?;
+    require!(!lacking, BallastError::StaleSurface);
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-use super::matching::{Desk, Fill, require_margin, use_up};
-use super::order::{OrderArgs, OrderType, fillable, only_reduces, require_affordable, rest};
+use super::matching::{Desk, Fill, require_margin};
+use super::order::{OrderArgs, OrderType, fillable, require_affordable, rest};
 use crate::error::{BallastError, code};
 use crate::events::{MakerSkipped, OrderPlaced};
 use crate::instructions::{end_if_recovered, require_not_paused};
@@ -166,7 +166,8 @@ impl Sweep<'_> {
         let taker = (&*self.account, &self.order);
         let fill = desk.agree((maker, &resting), taker, u64::MAX)?;
         let funding = desk.book(maker, fill.of_maker(), &fill, fill.maker_fee)?;
-        use_up(maker, order_id, fill.lots)?;
+        let used_up = maker.use_up(order_id, fill.lots.unsigned_abs());
+        require!(used_up, BallastError::OrderNotFound);
         let terms = desk.market.terms;
         let refusal = BallastError::MakerBelowInitialMargin;
         require_margin(desk.view, &terms, saved, maker, &mut self.report, refusal)?;
@@ -182,7 +183,7 @@ impl Sweep<'_> {
             let refusal = BallastError::TakerBelowInitialMargin;
             require_margin(view, &terms, before, self.account, report, refusal)?;
         }
-        let may_rest = self.order.reduce_only == 0 || only_reduces(self.account, &self.order);
+        let may_rest = self.order.reduce_only == 0 || self.account.only_reduces(&self.order);
         if args.order_type == OrderType::ImmediateOrCancel {
             require!(filled, BallastError::NothingFilled);
         } else if self.order.lots > 0 && may_rest {
