@@ -325,35 +325,6 @@ async fn insurance(context: &Context) -> Result<(), Failure> {
     })
 }
 
-/// The banks and markets in which the holdings of two accounts are opposite.
-fn netting(mirror: &Mirror, account: &MarginAccount, liquidator: &MarginAccount) -> Vec<Pubkey> {
-    let addresses = &mirror.addresses;
-    let mut keys = Vec::new();
-    for balance in account.balances.iter().filter(|slot| !slot.is_free()) {
-        let own = liquidator.balance(balance.asset);
-        let is_opposite =
-            own.is_some_and(|own| (own.shares.get() > 0) != (balance.shares.get() > 0));
-        if let (true, Some(mint)) = (
-            is_opposite && balance.asset != QUOTE_ASSET,
-            mirror.mint(balance.asset),
-        ) {
-            keys.push(addresses.bank(&mint));
-        }
-    }
-    for position in account.positions.iter().filter(|slot| !slot.is_free()) {
-        let Some(own) = liquidator.position(&position.terms) else {
-            continue;
-        };
-        let opposite = |a: i64, b: i64| (a > 0 && b < 0) || (a < 0 && b > 0);
-        if opposite(own.base_lots, position.base_lots)
-            || (!position.terms.is_perpetual() && opposite(own.quote, position.quote))
-        {
-            keys.push(addresses.market(&position.terms));
-        }
-    }
-    keys
-}
-
 async fn take(context: &Context, arguments: &Take) -> Result<(), Failure> {
     let mut session = context.session().await?;
     let key = context.keypair()?;
@@ -414,7 +385,7 @@ async fn take(context: &Context, arguments: &Take) -> Result<(), Failure> {
         &arguments.account,
         &liquidator_key,
         &key.pubkey(),
-        &netting(&session.mirror, &account, &liquidator),
+        &addresses.netting(&session.mirror.exchange, &account, &liquidator),
         args,
     ));
     let shown = Decimal::q32(fraction_max_q32).percent(2);

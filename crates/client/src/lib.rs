@@ -19,7 +19,7 @@ pub use mirror::{Changed, Mirror, Update};
 pub use prepare::{feeds, prepare};
 
 use anchor_lang::prelude::Pubkey;
-use ballast_state::{MarketTerms, Tagged, seeds};
+use ballast_state::{Exchange, MarginAccount, MarketTerms, QUOTE_ASSET, Tagged, seeds};
 
 /// The two accounts that name an exchange, from which every other address derives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,35 @@ impl ExchangeAddresses {
     pub fn insurance_fund(&self) -> Pubkey {
         seeds::insurance_fund(&self.exchange)
     }
+
+    /// The banks and markets that [`instructions::liquidate`] needs: those in which what a liquidator holds is opposite to what the account holds.
+    /// In a dated market that goes for what is left of a closed position too.
+    pub fn netting(
+        &self,
+        exchange: &Exchange,
+        account: &MarginAccount,
+        liquidator: &MarginAccount,
+    ) -> Vec<Pubkey> {
+        let balances = account.balances.iter().filter(|slot| {
+            let own = liquidator.balance(slot.asset);
+            let nets = own.is_some_and(|own| (own.shares.get() > 0) != (slot.shares.get() > 0));
+            !slot.is_free() && slot.asset != QUOTE_ASSET && nets
+        });
+        let banks = balances
+            .filter_map(|slot| exchange.asset(slot.asset).ok())
+            .map(|listed| self.bank(&listed.mint));
+        let opposite = |a: i64, b: i64| a.signum() * b.signum() < 0;
+        let positions = account.positions.iter().filter(|slot| {
+            let own = liquidator.position(&slot.terms);
+            !slot.is_free()
+                && own.is_some_and(|own| {
+                    opposite(own.base_lots, slot.base_lots)
+                        || (!slot.terms.is_perpetual() && opposite(own.quote, slot.quote))
+                })
+        });
+        let markets = positions.map(|slot| self.market(&slot.terms));
+        banks.chain(markets).collect()
+    }
 }
 
 /// Copies an account's struct out of its data, whatever the alignment. `None` when tag or length are of another type.
@@ -76,7 +105,8 @@ mod integrators {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ballast_state::{Board, MarginAccount};
+    use ballast_state::{Board, MarketKind};
+    use fixed::types::I80F48;
 
     #[test]
     fn accounts_are_recognised_by_tag_and_length() {
@@ -85,5 +115,55 @@ mod tests {
         assert!(read_account::<MarginAccount>(&data).is_some());
         assert!(read_account::<Board>(&data).is_none());
         assert!(read_account::<MarginAccount>(&data[..data.len() - 1]).is_none());
+    }
+
+    #[test]
+    fn opposites_are_netted() {
+        let mut exchange: Box<Exchange> = bytemuck::allocation::zeroed_box();
+        exchange.asset_count = 3;
+        for (asset, listed) in exchange.assets.iter_mut().enumerate() {
+            listed.mint = Pubkey::new_from_array([asset as u8; 32]);
+        }
+        let addresses = ExchangeAddresses {
+            exchange: Pubkey::new_from_array([7; 32]),
+            board: Pubkey::new_from_array([8; 32]),
+        };
+        let dated = MarketTerms {
+            kind: MarketKind::Future as u8,
+            expiry: 1_000,
+            ..MarketTerms::default()
+        };
+        let markets = [
+            MarketTerms::perpetual(0),
+            MarketTerms::perpetual(1),
+            dated,
+            MarketTerms {
+                expiry: 2_000,
+                ..dated
+            },
+        ];
+        let account = |shares: [i32; 3], positions: [(i64, i64); 4]| {
+            let mut account: Box<MarginAccount> = bytemuck::allocation::zeroed_box();
+            for (asset, shares) in (0..).zip(shares) {
+                let balance = account.balance_mut(asset).unwrap();
+                balance.shares = I80F48::from_num(shares).into();
+            }
+            for (terms, (lots, quote)) in markets.iter().zip(positions) {
+                let position = account.position_mut(terms).unwrap();
+                position.change(lots, quote).unwrap();
+            }
+            account
+        };
+        let theirs = account([-5, 5, 5], [(1, -9), (1, -9), (1, -9), (0, -9)]);
+        let own = account([5, -5, 5], [(-1, -9), (0, 9), (1, -9), (0, 9)]);
+        let expected = vec![
+            addresses.bank(&exchange.assets[1].mint),
+            addresses.market(&markets[0]),
+            addresses.market(&markets[3]),
+        ];
+        assert_eq!(addresses.netting(&exchange, &theirs, &own), expected);
+        let nobody = account([0; 3], [(0, 0); 4]);
+        assert!(addresses.netting(&exchange, &theirs, &nobody).is_empty());
+        assert!(addresses.netting(&exchange, &nobody, &own).is_empty());
     }
 }

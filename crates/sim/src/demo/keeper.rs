@@ -10,7 +10,7 @@ use ballast::events::Liquidated;
 use ballast_client::args::LiquidateArgs;
 use ballast_client::instructions;
 use ballast_client::state::health::{Purpose, Report, View};
-use ballast_client::state::{MarginAccount, QUOTE_ASSET, StateError};
+use ballast_client::state::{MarginAccount, StateError};
 use ballast_risk::Q32_ONE;
 use fixed::types::I80F48;
 use solana_keypair::Keypair;
@@ -162,7 +162,9 @@ impl Keeper {
         let venue = &floor.venue;
         let own = floor.account(&self.key);
         let state = world.read::<MarginAccount>(account)?;
-        let netting = netting(floor, &state, &*world.read::<MarginAccount>(&own)?);
+        let exchange = venue.exchange(world)?;
+        let ours = world.read::<MarginAccount>(&own)?;
+        let netting = venue.addresses.netting(&exchange, &state, &ours);
         let liquidate = instructions::liquidate(
             &venue.addresses,
             &venue.mints[0],
@@ -266,32 +268,6 @@ fn assess(
         now: world.now(),
     };
     view.assess(account, Purpose::Liquidate, report)
-}
-
-/// Banks and markets in which the keeper's own holdings are opposite to the account's. What it has closed in a dated market and not
-/// settled counts there too.
-fn netting(floor: &Floor, theirs: &MarginAccount, own: &MarginAccount) -> Vec<Pubkey> {
-    let addresses = &floor.venue.addresses;
-    let opposite = |held: i64, taken: i64| held.signum() * taken.signum() < 0;
-    let mut keys = Vec::new();
-    for balance in theirs.balances.iter().filter(|slot| !slot.is_free()) {
-        let held = own.balance(balance.asset);
-        let nets = held.is_some_and(|held| (held.shares.get() > 0) != (balance.shares.get() > 0));
-        if nets && balance.asset != QUOTE_ASSET {
-            keys.push(addresses.bank(&floor.venue.mints[usize::from(balance.asset)]));
-        }
-    }
-    for position in theirs.positions.iter().filter(|slot| !slot.is_free()) {
-        let terms = &position.terms;
-        let nets = own.position(terms).is_some_and(|held| {
-            opposite(held.base_lots, position.base_lots)
-                || (!terms.is_perpetual() && opposite(held.quote, position.quote))
-        });
-        if nets {
-            keys.push(addresses.market(terms));
-        }
-    }
-    keys
 }
 
 /// The event of a liquidation, read off the log as an indexer would.

@@ -6,7 +6,6 @@ use crate::fuzz::floor::{Floor, Held};
 use anchor_lang::prelude::Pubkey;
 use ballast_client::args::LiquidateArgs;
 use ballast_client::instructions;
-use ballast_client::state::MarginAccount;
 use ballast_client::state::health::Purpose;
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -60,7 +59,7 @@ pub fn liquidate(floor: &Floor, random: &mut Random) -> Option<Plan> {
     let anybody = random.random_ratio(1, 4);
     takers.retain(|(_, taker)| anybody || rich.contains(&taker.owner));
     let (taker_key, taker) = *takers.choose(random)?;
-    let mut netting = netting(floor, account, taker);
+    let mut netting = floor.addresses().netting(floor.exchange(), account, taker);
     if random.random_ratio(1, 20) {
         netting.pop();
     }
@@ -84,32 +83,6 @@ pub fn liquidate(floor: &Floor, random: &mut Random) -> Option<Plan> {
     let mut assets: Vec<usize> = held.map(|slot| usize::from(slot.asset)).collect();
     assets.push(0);
     Plan::of(floor.accrue(&assets, random), liquidate)
-}
-
-/// Banks and markets in which two accounts hold opposites.
-fn netting(floor: &Floor, theirs: &MarginAccount, own: &MarginAccount) -> Vec<Pubkey> {
-    let mut keys = Vec::new();
-    for balance in theirs.balances.iter().filter(|slot| !slot.is_free()) {
-        let held = own.balance(balance.asset);
-        let nets = held.is_some_and(|held| {
-            !held.is_free() && (held.shares.get() > 0) != (balance.shares.get() > 0)
-        });
-        if nets && balance.asset != 0 {
-            let mint = floor.mint(balance.asset.into());
-            keys.push(floor.addresses().bank(&mint));
-        }
-    }
-    for position in theirs.positions.iter().filter(|slot| !slot.is_free()) {
-        let Some(held) = own.position(&position.terms) else {
-            continue;
-        };
-        let lots = held.base_lots.signum() * position.base_lots.signum();
-        let quote = held.quote.signum() * position.quote.signum();
-        if lots < 0 || (!position.terms.is_perpetual() && quote < 0) {
-            keys.push(floor.addresses().market(&position.terms));
-        }
-    }
-    keys
 }
 
 pub fn auto_deleverage(floor: &Floor, random: &mut Random) -> Option<Plan> {
@@ -156,6 +129,12 @@ pub fn resolve_bankruptcy(floor: &Floor, random: &mut Random) -> Option<Plan> {
         .map(|slot| usize::from(slot.asset));
     let owed: Vec<usize> = owed.collect();
     let asset = *owed.choose(random)?;
+    let bank = floor.bank(asset);
+    let deposits = floor.board().indexes(asset as u8).ok()?.deposits_total;
+    let bound = deposits as f64 * parameters.loss_maximum_q32 as f64 / 2f64.powi(32);
+    if bank.losses as f64 > bound * 0.98 && random.random_ratio(19, 20) {
+        return None;
+    }
     let resolve = instructions::resolve_bankruptcy(floor.addresses(), &floor.mint(asset), &key);
     Plan::of(floor.accrue(&[asset], random), resolve)
 }
