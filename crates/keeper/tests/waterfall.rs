@@ -100,6 +100,11 @@ fn the_loss_of_a_borrower_is_shared_by_lenders() {
     fall(&mut stage, 140.0);
     keeper.work_for(&mut stage, 1_200, 60);
     assert_eq!(keeper.count("resolve bankruptcy"), 1);
+    // To the unit what it had foreseen.
+    let [(note, written_off)] = &keeper.written_off[..] else {
+        panic!("{:?}", keeper.written_off);
+    };
+    assert_eq!(*note, format!("{written_off} native units"));
     // What was left of it had the premium for equity and went to the keeper.
     assert_eq!(keeper.count("liquidate"), 1);
     assert!(!is_flagged(&stage, &trader));

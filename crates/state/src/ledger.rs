@@ -55,6 +55,22 @@ pub fn value_ceil(
     }
 }
 
+/// Native units worth at least `value` quote units, at a price per native unit.
+///
+/// # Errors
+/// [`StateError::PriceNeverSet`], [`StateError::Overflow`].
+pub fn native_ceil(value: i64, price: I80F48) -> Result<u64, StateError> {
+    if price <= 0 {
+        return Err(StateError::PriceNeverSet);
+    }
+    // The quotient is rounded down, so what looks whole may be a little more.
+    let amount = I80F48::from_num(value).checked_div(price);
+    let amount = amount.and_then(|amount| amount.checked_add(I80F48::DELTA)?.checked_ceil());
+    amount
+        .and_then(I80F48::checked_to_num)
+        .ok_or(StateError::Overflow)
+}
+
 /// All deposits of a bank in native units, rounded up: what the bank owes depositors at most.
 ///
 /// # Errors
@@ -230,6 +246,22 @@ mod tests {
             borrow: I80F48::from_num(borrow).into(),
             ..AssetIndexes::default()
         }
+    }
+
+    #[test]
+    fn native_units_are_worth_what_is_missing() {
+        let price = I80F48::from_num(3);
+        for value in 0..20 {
+            let units = native_ceil(value, price).unwrap() as i64;
+            assert!(units * 3 >= value && (units - 1) * 3 <= value);
+        }
+        // A whole quotient may have been rounded down to it.
+        assert_eq!(native_ceil(7, I80F48::ONE), Ok(8));
+        assert_eq!(native_ceil(7, I80F48::ZERO), Err(StateError::PriceNeverSet));
+        assert_eq!(
+            native_ceil(i64::MAX, I80F48::DELTA),
+            Err(StateError::Overflow)
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::instructions;
 use ballast_risk::numbers::mul_q32_ceil;
 use ballast_state::health::{Purpose, Report};
-use ballast_state::{MarginAccount, MarketTerms, Pausable, QUOTE_ASSET, StateError};
+use ballast_state::{MarginAccount, MarketTerms, Pausable, QUOTE_ASSET, StateError, ledger};
 use fixed::types::I80F48;
 
 /// Counterparties of one position that are tried, at most.
@@ -361,17 +361,14 @@ fn write_off(
     };
     let premium = mul_q32_ceil(report.maintenance_margin, parameters.premium_q32)?;
     let missing = deficit.checked_add(premium).ok_or(StateError::Overflow)?;
-    let price = view.liquidation_price(asset, false)?;
-    let amount = I80F48::from_num(missing).checked_div(price);
-    let amount = amount.and_then(I80F48::checked_ceil);
-    let amount = amount.and_then(I80F48::checked_to_num::<u64>);
+    let amount = ledger::native_ceil(missing, view.liquidation_price(asset, false)?)?;
     let mut bank = *bank;
     let mut indexes = *view.board.indexes(asset)?;
     let mut account = account.boxed_copy();
     bank.write_off(
         account.balance_mut(asset)?,
         &mut indexes,
-        amount.ok_or(StateError::Overflow)?.max(1),
+        amount,
         parameters.loss_maximum_q32,
         view.now,
     )

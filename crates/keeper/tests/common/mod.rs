@@ -3,9 +3,10 @@
 
 use anchor_lang::prelude::Pubkey;
 use anyhow::Result;
+use ballast::events::BankruptcyResolved;
 use ballast_client::errors::Refusal;
 use ballast_client::oracle::{PricePoint, all_price_accounts};
-use ballast_client::{Mirror, Update};
+use ballast_client::{Mirror, Update, events};
 use ballast_keeper::{Identity, Job, JobKey, Memory, Plan, Policy, Situation, Verdict, plan};
 use ballast_sim::{Venue, World};
 use ballast_state::health::{Purpose, Report};
@@ -33,6 +34,8 @@ pub struct Keeper {
     pub refused: BTreeMap<(String, Verdict), usize>,
     /// The last refusals in words.
     pub log: Vec<String>,
+    /// Loans that were written off: what the job had said, and native units.
+    pub written_off: Vec<(String, u64)>,
 }
 
 impl Keeper {
@@ -54,6 +57,7 @@ impl Keeper {
             done: BTreeMap::new(),
             refused: BTreeMap::new(),
             log: Vec::new(),
+            written_off: Vec::new(),
         };
         keeper.look(world);
         keeper
@@ -108,8 +112,12 @@ impl Keeper {
             .any(|meta| meta.is_signer && meta.pubkey == self.key.pubkey());
         let signers: &[&Keypair] = if signs { &[&self.key] } else { &[] };
         match world.send(&job.instructions, signers) {
-            Ok(_) => {
+            Ok(done) => {
                 self.memory.succeeded(&job.key, slot(world));
+                let events = events::decode_all(&done.logs).into_iter();
+                let resolved = events.filter_map(|event| event.parse::<BankruptcyResolved>());
+                let amounts = resolved.map(|event| (job.note.clone(), event.written_off));
+                self.written_off.extend(amounts);
                 *self.done.entry(job.key.name()).or_default() += 1;
                 Ok(())
             }

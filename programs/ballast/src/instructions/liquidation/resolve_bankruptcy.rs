@@ -6,8 +6,7 @@ use crate::instructions::{require_accrued, require_not_paused};
 use anchor_lang::prelude::*;
 use ballast_risk::numbers::mul_q32_ceil;
 use ballast_state::health::{Report, View};
-use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable};
-use fixed::types::I80F48;
+use ballast_state::{Bank, Board, Exchange, MarginAccount, Pausable, ledger};
 
 #[derive(Accounts)]
 pub struct ResolveBankruptcy<'info> {
@@ -63,7 +62,7 @@ impl ResolveBankruptcy<'_> {
         let premium = mul_q32_ceil(report.maintenance_margin, parameters.premium_q32).coded()?;
         let missing = deficit.checked_add(premium).ok_or(BallastError::Overflow)?;
         let price = view.liquidation_price(bank.asset, false).coded()?;
-        let amount = native_ceil(missing, price)?;
+        let amount = ledger::native_ceil(missing, price).coded()?;
         let asset = bank.asset;
         let now = view.now;
         let indexes = &mut board.assets[usize::from(asset)];
@@ -95,14 +94,4 @@ impl ResolveBankruptcy<'_> {
         });
         Ok(())
     }
-}
-
-/// Native units worth at least `value` quote units.
-fn native_ceil(value: i64, price: I80F48) -> Result<u64> {
-    require_gt!(price, I80F48::ZERO, BallastError::PriceNeverSet);
-    let amount = I80F48::from_num(value).checked_div(price);
-    let amount = amount.and_then(|amount| amount.checked_add(I80F48::DELTA)?.checked_ceil());
-    amount
-        .and_then(I80F48::checked_to_num)
-        .ok_or(BallastError::Overflow.into())
 }
