@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anchor_lang::prelude::Pubkey;
-use ballast_client::args::{OrderArgs, OrderFilter, OrderType};
+use ballast_client::args::{MAKERS_MAX, OrderArgs, OrderFilter, OrderType};
 use ballast_client::events::MakerSkipped;
 use ballast_client::instructions;
 use ballast_client::rpc::{ClientError, Session};
@@ -22,8 +22,6 @@ use crate::failure::Failure;
 use crate::names;
 use crate::output::{Page, Show};
 
-/// Most orders of makers in one transaction, as the program has it.
-const MAKERS_MAX: usize = 16;
 /// How often makers whom the program passes over are replaced by the next best.
 const REPLACEMENTS_MAX: usize = 3;
 

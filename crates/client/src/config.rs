@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
-use ballast::instructions::{
+use crate::args::{
     AssetParameters, FeeArgs, FeedParameters, FundingParameters, LiquidationArgs, MarginArgs,
     MarketParameters, OptionParameters, SurfaceParameters, UnderlyingParameters,
 };

@@ -1,16 +1,16 @@
 //! One builder per instruction of the program. Accounts that derive from others are filled in.
 
 use crate::ExchangeAddresses;
+use crate::args::{
+    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, FillArgs,
+    InitExchangeArgs, LiquidateArgs, MarketArgs, MarketParameters, OrderArgs, OrderFilter, Role,
+    SurfaceArgs, UnderlyingArgs, UnderlyingParameters,
+};
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::system_instruction;
 use anchor_lang::{InstructionData, ToAccountMetas, system_program};
 use anchor_spl::token;
-use ballast::instructions::{
-    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedParameters, FillArgs,
-    InitExchangeArgs, LiquidateArgs, MarketArgs, MarketParameters, OrderArgs, OrderFilter, Role,
-    SurfaceArgs, UnderlyingArgs, UnderlyingParameters,
-};
 use ballast::{accounts, instruction};
 use ballast_state::{Board, Exchange, MarketTerms, seeds};
 

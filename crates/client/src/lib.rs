@@ -2,6 +2,7 @@
 //!
 //! Nothing here talks to a cluster: builders return instructions, views take bytes.
 
+pub mod args;
 pub mod config;
 pub mod errors;
 pub mod events;
@@ -13,7 +14,6 @@ mod prepare;
 pub mod rpc;
 pub mod units;
 
-pub use ballast::instructions as args;
 pub use ballast_state as state;
 pub use mirror::{Changed, Mirror, Update};
 pub use prepare::{feeds, prepare};

@@ -6,6 +6,11 @@ use super::{
     Asset, Config, ConfigError, FeeSchedule, Feed, Funding, Liquidation, Margin, Market, Options,
     Surface, Underlying,
 };
+use crate::args::{
+    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedArgs, FeedChoice,
+    FeedParameters, InitExchangeArgs, MarketArgs, MarketParameters, Role, UnderlyingArgs,
+    UnderlyingParameters,
+};
 use crate::{instructions, read_account};
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::clock::sysvar as clock;
@@ -13,11 +18,6 @@ use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::system_program;
 use anchor_spl::{token, token_2022};
 use ballast::events::Terms;
-use ballast::instructions::{
-    AssetArgs, AssetParameters, CorrelationArgs, ExchangeParameters, FeedArgs, FeedChoice,
-    FeedParameters, InitExchangeArgs, MarketArgs, MarketParameters, Role, UnderlyingArgs,
-    UnderlyingParameters,
-};
 use ballast_state::{
     Bank, EXPIRY_MAX_S, Exchange, Market as MarketAccount, MarketTerms, NONE, Tagged,
     correlation_index,

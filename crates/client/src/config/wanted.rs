@@ -6,12 +6,12 @@ use super::{
     Surface, Underlying,
 };
 use crate::ExchangeAddresses;
-use crate::units::ticker;
-use anchor_lang::prelude::Pubkey;
-use ballast::instructions::{
+use crate::args::{
     AssetParameters, CorrelationArgs, ExchangeParameters, FeedArgs, FeedParameters,
     FundingParameters, MarketParameters, SurfaceParameters, UnderlyingParameters,
 };
+use crate::units::ticker;
+use anchor_lang::prelude::Pubkey;
 use ballast_risk::interest::InterestCurve;
 use ballast_risk::margin::size_coefficient_q80;
 use ballast_state::{

@@ -9,13 +9,11 @@ use super::index::{Index, Resting};
 use crate::job::{Claim, Class, Job, JobKey};
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
-use ballast_client::args::{OrderArgs, OrderType};
+use ballast_client::args::{MAKERS_MAX, OrderArgs, OrderType};
 use ballast_client::instructions;
 use ballast_state::health::Report;
 use ballast_state::{MarginAccount, Market, MarketStatus, Order, Pausable, Position, Side};
 
-/// Makers in one sweep: as many as the program takes.
-const MAKERS_MAXIMUM: usize = 16;
 /// How often a sweep is halved until the keeper's margin allows it.
 const HALVINGS: u32 = 4;
 /// A resting order lapses after so many seconds, lest it outlive the keeper,
@@ -209,7 +207,7 @@ impl Sweep {
             ..Order::default()
         };
         for maker in makers {
-            if taking.lots == 0 || sweep.makers.len() >= MAKERS_MAXIMUM {
+            if taking.lots == 0 || sweep.makers.len() >= MAKERS_MAX {
                 break;
             }
             let free = !round.is_own(maker.key)
