@@ -187,6 +187,8 @@ pub struct Episode {
     /// Chance of a crash before a step, and of a jump to the next expiry.
     crash: f64,
     jump: f64,
+    /// The step before which the token falls on which has been borrowed.
+    ruin: Option<u64>,
     outcome: Outcome,
     /// Tells every step on standard error.
     pub tell: bool,
@@ -222,7 +224,10 @@ impl Episode {
             crash: *[0.0, 0.005, 0.02]
                 .choose(&mut random)
                 .context("not empty")?,
-            jump: *[0.001, 0.004].choose(&mut random).context("not empty")?,
+            jump: *[0.002, 0.008].choose(&mut random).context("not empty")?,
+            ruin: random
+                .random_ratio(2, 5)
+                .then(|| first + random.random_range(60..500)),
             outcome: Outcome::default(),
             tell: false,
             world,
@@ -233,7 +238,7 @@ impl Episode {
     /// So many steps, or fewer when something is found.
     pub fn run(mut self, steps: u64) -> Result<Outcome> {
         let end = self.first + steps;
-        let opening = actions::opening(&self.floor, &mut self.random);
+        let opening = actions::opening(&self.floor, self.ruin.is_some(), &mut self.random);
         let mut opening = opening.into_iter();
         while self.step < end && self.outcome.violations.is_empty() {
             if let Some(open) = opening.next() {
@@ -292,6 +297,10 @@ impl Episode {
         let deviation = floor.volatility * (elapsed / 31_557_600.0).sqrt();
         for price in floor.prices.iter_mut().skip(1) {
             *price *= (deviation * random.random_range(-1.7..1.7)).exp();
+        }
+        if self.ruin.is_some_and(|step| self.step >= step) {
+            self.ruin = None;
+            floor.prices[actions::RUINED] *= random.random_range(0.3..0.6);
         }
         if random.random_bool(self.crash) {
             let size = random.random_range(0.05..0.6f64);

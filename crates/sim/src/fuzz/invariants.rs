@@ -444,7 +444,7 @@ fn strangers_take_nothing(step: &Step) -> Result<Vec<String>> {
                 least -= profits(&prices, both.before) + 5.0;
             }
             if shares_losses {
-                let fallen = prices.equity(both.before, old) - prices.equity(both.before, board);
+                let fallen = gross(&prices, both.before, old) - gross(&prices, both.before, board);
                 let maximum = exchange.liquidation.loss_maximum_q32 as f64 / 2f64.powi(32);
                 let bound = gross(&prices, both.before, board) * maximum / (1.0 - maximum);
                 if fallen > bound + 3.0 {

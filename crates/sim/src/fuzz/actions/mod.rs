@@ -11,6 +11,7 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use ballast_client::args::ExchangeParameters;
 use ballast_client::instructions;
+use ballast_risk::Q32_ONE;
 use rand::Rng;
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
@@ -73,7 +74,7 @@ const ACTIONS: [(u32, Action); 41] = [
     (6, trader::open_account),
     (5, trader::close_account),
     (28, trader::deposit),
-    (45, trader::withdraw),
+    (60, trader::withdraw),
     (24, trader::transfer),
     (5, trader::set_delegate),
     (110, trader::place_order),
@@ -100,17 +101,25 @@ pub fn refresh(floor: &Floor, random: &mut Random) -> Plan {
     crank::refresh_prices(floor, random).expect("prices can always be refreshed")
 }
 
+/// The asset on which is borrowed before a ruin.
+pub const RUINED: usize = 1;
+
 type Open = Box<dyn Fn(&Floor, &mut Random) -> Plan>;
 
-/// How an episode opens: prices, surfaces, accounts, the first deposits, by ordinary steps.
-pub fn opening(floor: &Floor, random: &mut Random) -> Vec<Open> {
+/// How an episode opens: prices, accounts, the first deposits, by ordinary steps. Where ruin lies ahead, those with little money borrow on one token
+/// what they can, and there is no insurance.
+pub fn opening(floor: &Floor, ruin: bool, random: &mut Random) -> Vec<Open> {
     let mut steps: Vec<Open> = vec![Box::new(refresh)];
-    let insurance = [0.0, 0.0, 100.0, 20_000.0][random.random_range(0..4)];
+    let insurance = match ruin {
+        true => 0.0,
+        false => [0.0, 100.0, 20_000.0][random.random_range(0..3)],
+    };
     if insurance == 0.0 {
-        // Nothing comes in later either.
+        // Nothing comes in later either, and lenders bear much.
         steps.push(Box::new(|floor, _| {
             let mut parameters = ExchangeParameters::from(floor.exchange());
             parameters.liquidation.insurance_share_q32 = 0;
+            parameters.liquidation.loss_maximum_q32 = Q32_ONE / 2;
             let authority = floor.exchange().risk_authority;
             let update = instructions::update_exchange(floor.addresses(), &authority, parameters);
             Plan::only(update).expect("one instruction")
@@ -131,6 +140,17 @@ pub fn opening(floor: &Floor, random: &mut Random) -> Vec<Open> {
             Plan::only(open).expect("one instruction")
         }));
         let size: f64 = random.random_range(0.5..2.0);
+        if ruin && actors::OWNERS.contains(&actor) {
+            steps.push(Box::new(move |floor, _| {
+                let account = floor.addresses().margin_account(&owner, 0);
+                deposit_of(floor, &account, &owner, RUINED, dollars * size)
+            }));
+            let part = random.random_range(0.4..0.7);
+            steps.push(Box::new(move |floor, _| {
+                loan_of(floor, &owner, dollars * size * part)
+            }));
+            continue;
+        }
         for asset in 0..floor.listed().0 {
             let part = [1.0, 0.3, 0.2][asset];
             steps.push(Box::new(move |floor, _| {
@@ -165,4 +185,20 @@ fn deposit_of(
 /// A size that may be anything between two others, small ones as likely as large ones.
 fn between(low: f64, high: f64, random: &mut Random) -> f64 {
     random.random_range(low.ln()..high.ln()).exp()
+}
+
+/// Borrows the quote asset.
+fn loan_of(floor: &Floor, owner: &Pubkey, dollars: f64) -> Plan {
+    let mint = floor.mint(0);
+    let accrue = instructions::accrue_interest(floor.addresses(), &mint);
+    let withdraw = instructions::withdraw(
+        floor.addresses(),
+        &mint,
+        &floor.addresses().margin_account(owner, 0),
+        owner,
+        &Floor::wallet(owner, &mint),
+        floor.native(0, dollars),
+        true,
+    );
+    Plan::of(vec![accrue], withdraw).expect("two instructions")
 }

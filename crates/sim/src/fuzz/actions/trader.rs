@@ -92,7 +92,7 @@ pub fn withdraw(floor: &Floor, random: &mut Random) -> Option<Plan> {
         2 => deposit.saturating_add(1),
         3..6 => (deposit as f64 * random.random::<f64>()) as u64,
         6 => floor.native(asset, equity * between(0.001, 6.0, random)),
-        _ => floor.native(asset, equity * random.random_range(0.3..1.0)),
+        _ => floor.native(asset, equity * random.random_range(0.4..1.2)),
     };
     let to = match random.random_ratio(1, 6) {
         true => floor.actors.anybody(random),
