@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballast_client::{Mirror, instructions};
+use ballast_risk::time::YEAR_S;
 use ballast_state::health::View;
 use ballast_state::{
     Market as MarketAccount, MarketKind, MarketStatus, MarketTerms, QUOTE_ASSET, Side,
@@ -127,7 +128,6 @@ fn status(market: &MarketAccount, now: i64) -> &'static str {
 }
 
 fn funding(view: &View, underlying: u8) -> Option<Funding> {
-    const YEAR_S: i128 = 365 * 86_400;
     let state = view.board.perpetuals.get(usize::from(underlying))?;
     let listed = view.exchange.underlying(underlying).ok()?;
     let mark = view.last_mark(underlying).ok()?.to_bits();
@@ -144,7 +144,7 @@ fn funding(view: &View, underlying: u8) -> Option<Funding> {
     Some(Funding {
         rate: rate(listed.funding_period_s.into()),
         period_s: listed.funding_period_s,
-        rate_a_year: rate(YEAR_S),
+        rate_a_year: rate(YEAR_S.into()),
         updated_at: state.updated_at,
         stands_until: state.stands_until,
     })

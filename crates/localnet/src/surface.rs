@@ -11,10 +11,10 @@ use ballast_client::units::{from_q32, q32};
 use ballast_client::{ExchangeAddresses, instructions};
 use ballast_risk::Q32_ONE;
 use ballast_risk::surface::TENOR_DAYS;
+use ballast_risk::time::DAY_S;
 use solana_signer::Signer;
 use std::time::Duration;
 
-const DAY_S: i64 = 86_400;
 /// How much of what the venue allows a post uses: rounding must not carry it over.
 const INSIDE: f64 = 0.95;
 /// Which part of a rise in realised volatility one day's implied volatility follows; longer tenors follow less, by the root of their time.
@@ -39,7 +39,7 @@ pub fn next_surface(
     let realised = from_q32(last.volatility_q32);
     let is_first = last.surface_time == 0;
     // After a day what stands becomes the anchor.
-    let rolls = now.saturating_sub(last.anchor_time) >= DAY_S;
+    let rolls = now.saturating_sub(last.anchor_time) >= DAY_S as i64;
     let (anchors, anchor_carry) = match rolls && !is_first {
         true => (last.atm_volatility_q32, last.carry_q32),
         false => (last.anchor_volatility_q32, last.anchor_carry_q32),

@@ -1,7 +1,7 @@
 //! The exchange and its board.
 
 use ballast_risk::interest::utilisation_q32;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::time::YEAR_S;
 use ballast_state::health::View;
 use ballast_state::{
     Asset, AssetMode, Bank, Exchange, FeeRates, Feed, FeedKind, NONE, Pausable, StateError,
@@ -704,7 +704,7 @@ fn funding(view: &View, index: u8, listed: &Underlying, mark: Option<I80F48>) ->
     FundingFigures {
         period: listed.funding_period_s.into(),
         rate_q32: rate(listed.funding_period_s).unwrap_or_default(),
-        yearly_rate_q32: rate(SECONDS_PER_YEAR).unwrap_or_default(),
+        yearly_rate_q32: rate(YEAR_S).unwrap_or_default(),
         maximum_q32: listed.funding_maximum_q32.into(),
         updated_at: moment(state.updated_at),
         stands_until: Seconds(state.stands_until),

@@ -19,9 +19,8 @@
 //! `e^x - 1 - x <= x²/2·e^x` of the loans: at 150% a year and an hour `x = 0.00017`, so 1.5e-8 of the loans or 0.009% of
 //! the interest.
 
-use crate::numbers::{
-    Overflow, Q32_ONE, SECONDS_PER_YEAR, mul_i80f48_ceil, mul_i80f48_floor, mul_q32_floor,
-};
+use crate::numbers::{Overflow, Q32_ONE, mul_i80f48_ceil, mul_i80f48_floor, mul_q32_floor};
+use crate::time::YEAR_S;
 use fixed::types::I80F48;
 
 /// Largest yearly rate of a valid curve: 1,000%.
@@ -197,7 +196,7 @@ fn growth_q48_ceil(rate_q32: u64, elapsed_s: u64) -> Result<u64, Overflow> {
     if product >> 112 != 0 {
         return Err(Overflow);
     }
-    u64::try_from((product << 16).div_ceil(SECONDS_PER_YEAR.into())).map_err(|_| Overflow)
+    u64::try_from((product << 16).div_ceil(YEAR_S.into())).map_err(|_| Overflow)
 }
 
 /// Of at most 2^96.
@@ -397,13 +396,7 @@ mod tests {
     #[test]
     fn a_lone_small_depositor_gains_no_more_than_the_borrow_rate() {
         // One unit deposited, a trillion lent (of settlement pools): the deposit index follows the borrow index at most.
-        let after = accrue(
-            &lending(1, 1_000_000_000_000),
-            &volatile(),
-            &SHARES,
-            SECONDS_PER_YEAR,
-        )
-        .unwrap();
+        let after = accrue(&lending(1, 1_000_000_000_000), &volatile(), &SHARES, YEAR_S).unwrap();
         assert_eq!(after.borrow_index, I80F48::from_num(2.5));
         assert!((after.deposit_index.to_num::<f64>() - 2.275).abs() < 1e-8);
         assert_eq!(after.deposits_total, 3);
@@ -480,9 +473,9 @@ mod tests {
         let mut start = lending(2, 2);
         start.borrow_shares -= I80F48::DELTA;
         let curve = flat(Q32_ONE / 2);
-        let after = accrue(&start, &curve, &all, SECONDS_PER_YEAR).unwrap();
+        let after = accrue(&start, &curve, &all, YEAR_S).unwrap();
         assert_eq!(after.fees, 0);
-        let after = accrue(&lending(2, 2), &curve, &all, SECONDS_PER_YEAR).unwrap();
+        let after = accrue(&lending(2, 2), &curve, &all, YEAR_S).unwrap();
         assert_eq!((after.fees, after.deposit_index), (1, I80F48::ONE));
     }
 
@@ -497,10 +490,7 @@ mod tests {
         let exact = 1.5f64.exp();
         let missing = 1.0 - hourly.borrow_index.to_num::<f64>() / exact;
         assert!((1.27e-4..1.29e-4).contains(&missing), "{missing}");
-        assert_eq!(
-            one(&start, SECONDS_PER_YEAR).borrow_index,
-            I80F48::from_num(2.5)
-        );
+        assert_eq!(one(&start, YEAR_S).borrow_index, I80F48::from_num(2.5));
     }
 
     #[test]
@@ -715,7 +705,7 @@ mod tests {
         #[test]
         fn all_interest_arrives_but_for_dust(
             deposits in 1u64 << 20..1 << 60, used in 0.001f64..1.0, curve in any_curve(), shares in any_shares(),
-            elapsed in 0u64..SECONDS_PER_YEAR,
+            elapsed in 0u64..YEAR_S,
         ) {
             // Not only `<=`: what stays in the bank is fractions of units and of 2^-32.
             let before = lending(deposits, (deposits as f64 * used) as u64);
@@ -746,7 +736,7 @@ mod tests {
                 }
                 (once.borrow_index, state.borrow_index.to_num::<f64>(), state.borrow_index)
             };
-            let years = total as f64 / SECONDS_PER_YEAR as f64;
+            let years = total as f64 / YEAR_S as f64;
             let rounding = 1.0 + steps.len() as f64 * 2f64.powi(-46);
             let (once, many, exact) = run(&flat(rate));
             prop_assert!(exact >= once);
@@ -773,7 +763,7 @@ mod tests {
             let (mut fees, mut insurance) = (0u64, 0u64);
             let (mut fees_f, mut insurance_f) = (0.0, 0.0);
             let sum: u64 = weights.iter().sum();
-            let steps: Vec<u64> = weights.iter().map(|w| w * SECONDS_PER_YEAR / sum).collect();
+            let steps: Vec<u64> = weights.iter().map(|w| w * YEAR_S / sum).collect();
             for &elapsed in &steps {
                 let after = accrue(&state, &curve, &SHARES, elapsed).unwrap();
                 check_conservation(&state, &after)?;

@@ -25,6 +25,7 @@ pub mod pricing;
 mod proofs;
 pub mod scenarios;
 pub mod surface;
+pub mod time;
 pub mod volatility;
 mod word;
 

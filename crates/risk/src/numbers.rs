@@ -6,9 +6,6 @@ use fixed::types::I80F48;
 /// 1.0 in Q32.
 pub const Q32_ONE: u64 = 1 << 32;
 
-/// Seconds in the 365-day year in which volatilities are annualised.
-pub const SECONDS_PER_YEAR: u64 = 365 * 86_400;
-
 /// A result left the range of its type. No figure can be trusted then, so the caller must refuse the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;

@@ -13,9 +13,9 @@
 
 use crate::normal::{cdf_q32, pdf_q32, tail_q32};
 use crate::numbers::{
-    Overflow, Q32_ONE, SECONDS_PER_YEAR, ln_q32, mul_i80f48_floor, normalise, product_q32,
-    sqrt_normalised,
+    Overflow, Q32_ONE, ln_q32, mul_i80f48_floor, normalise, product_q32, sqrt_normalised,
 };
+use crate::time::YEAR_S;
 use crate::volatility::price_ratio_q32;
 use crate::word::Word;
 use fixed::types::I80F48;
@@ -281,9 +281,9 @@ pub fn forward_factor_q32(carry_q32: i64, seconds: u64) -> u64 {
     // Rounded towards zero.
     let size = carry_q32.unsigned_abs();
     let grown = if size >> 36 == 0 && seconds >> 28 == 0 {
-        size.exact_mul(seconds) / SECONDS_PER_YEAR
+        size.exact_mul(seconds) / YEAR_S
     } else {
-        let grown = u128::from(size) * u128::from(seconds) / u128::from(SECONDS_PER_YEAR);
+        let grown = u128::from(size) * u128::from(seconds) / u128::from(YEAR_S);
         u64::try_from(grown).unwrap_or(u64::MAX)
     };
     if carry_q32 < 0 {
@@ -462,7 +462,7 @@ mod tests {
     prop_compose! {
         /// From a minute to two years, a spot from 1e-3 to 1e9, a strike from a tenth to ten times that, up to 350% of volatility.
         fn inputs()(
-            kind in kinds(), log_spot in -3.0f64..9.0, log_strike in -1.0f64..1.0, expiry_s in 60..2 * SECONDS_PER_YEAR,
+            kind in kinds(), log_spot in -3.0f64..9.0, log_strike in -1.0f64..1.0, expiry_s in 60..2 * YEAR_S,
             log_volatility in -2.0f64..0.544, carry in -0.3f64..0.3,
         ) -> OptionInput {
             let spot = 10f64.powf(log_spot);
@@ -487,7 +487,7 @@ mod tests {
     }
 
     fn forward_over_spot(input: &OptionInput) -> f64 {
-        let years = input.expiry_s as f64 / SECONDS_PER_YEAR as f64;
+        let years = input.expiry_s as f64 / YEAR_S as f64;
         1.0 + input.carry_q32 as f64 / 2f64.powi(32) * years
     }
 
@@ -514,7 +514,7 @@ mod tests {
 
         #[test]
         fn roots_of_years_match_double_precision(seconds in 0u64..1 << 40) {
-            let exact = (seconds as f64 / SECONDS_PER_YEAR as f64).sqrt();
+            let exact = (seconds as f64 / YEAR_S as f64).sqrt();
             let ours = sqrt_years_q32(seconds) as f64 / 2f64.powi(32);
             prop_assert!((ours - exact).abs() < 2f64.powi(-30) * exact.max(1.0), "{ours} {exact}");
         }
@@ -595,7 +595,7 @@ mod tests {
         fn sensitivities_match_differences(
             kind in kinds(), strike in 50.0f64..200.0, seconds in 86_400u64..700 * 86_400, vol in 0.1f64..2.0, carry in -0.2f64..0.2,
         ) {
-            let years = seconds as f64 / SECONDS_PER_YEAR as f64;
+            let years = seconds as f64 / YEAR_S as f64;
             let exact = |spot: f64, vol: f64, years: f64| {
                 black(kind, spot * (1.0 + carry * years), strike, vol * years.sqrt())
             };
@@ -646,7 +646,7 @@ mod tests {
         }
 
         #[test]
-        fn values_rise_with_time_without_carry(input in inputs(), more_s in 0..SECONDS_PER_YEAR, shift in 0u32..25) {
+        fn values_rise_with_time_without_carry(input in inputs(), more_s in 0..YEAR_S, shift in 0u32..25) {
             let sooner = OptionInput { carry_q32: 0, ..input };
             let later = OptionInput { expiry_s: input.expiry_s + (more_s >> shift), ..sooner };
             prop_assert!(value_over_spot(&later) >= value_over_spot(&sooner) - 1e-7);

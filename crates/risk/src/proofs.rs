@@ -30,6 +30,7 @@ use crate::surface::{
     COEFFICIENT_MAX_Q32, Surface, TENOR_SECONDS, VOLATILITY_MAX_Q32, VolatilityShocks, Z_MAX_Q27,
     factor_q32,
 };
+use crate::time::YEAR_S;
 use crate::volatility::{
     RANGE_LIMIT_Q32, RangeParameters, VARIANCE_MAX_Q32, next_average, next_variance_q32,
     price_ratio_q32, scan_range_q32,
@@ -656,7 +657,7 @@ fn times_and_forwards_never_leave_their_words() {
         assert!(sqrt_years_q32(seconds.saturating_add(1)) >= root);
         for size in edges_u64() {
             deviation_q32(size, seconds);
-            let grown = u128::from(size) * u128::from(seconds) / u128::from(SECONDS_PER_YEAR);
+            let grown = u128::from(size) * u128::from(seconds) / u128::from(YEAR_S);
             let grown = u64::try_from(grown).unwrap_or(u64::MAX);
             if let Ok(carry) = i64::try_from(size) {
                 assert_eq!(
@@ -1134,7 +1135,7 @@ fn averages_stay_between_their_prices() {
 fn variances_and_ranges_never_leave_their_words() {
     for price in prices().skip(1) {
         for variance in [0, 1, VARIANCE_MAX_Q32, u64::MAX] {
-            for elapsed in [1, 60, SECONDS_PER_YEAR, u64::MAX] {
+            for elapsed in [1, 60, YEAR_S, u64::MAX] {
                 for (before, now) in [
                     (price, I80F48::ONE),
                     (I80F48::ONE, price),

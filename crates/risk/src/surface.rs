@@ -3,7 +3,8 @@
 //! At-the-money volatility at six tenors, linear in total variance between them and flat outside;
 //! `vol = atm·(1 + skew·z + smile·z²)` with `z = ln(K/F)/(atm·√T)` clamped to ±3, then floor and cap.
 
-use crate::numbers::{Q32_ONE, SECONDS_PER_YEAR, exp_q32, ln_q32, product_q32, sqrt_q32};
+use crate::numbers::{Q32_ONE, exp_q32, ln_q32, product_q32, sqrt_q32};
+use crate::time::{DAY_S, HOUR_S, YEAR_S};
 use crate::word::Word;
 
 /// Number of tenors.
@@ -11,8 +12,6 @@ pub const TENORS: usize = 6;
 
 /// The tenors, days.
 pub const TENOR_DAYS: [u64; TENORS] = [1, 7, 30, 90, 180, 365];
-
-const DAY_S: u64 = 86_400;
 
 /// The tenors, seconds.
 pub const TENOR_SECONDS: [u64; TENORS] = {
@@ -26,7 +25,7 @@ pub const TENOR_SECONDS: [u64; TENORS] = {
 };
 
 /// Seconds by which every scenario looks ahead: one day of time decay.
-pub const LOOK_AHEAD_S: u64 = 86_400;
+pub const LOOK_AHEAD_S: u64 = DAY_S;
 
 /// A posted surface. Everything Q32.
 #[derive(Clone, Copy, Debug)]
@@ -131,12 +130,12 @@ const RISE_MAX_Q32: u64 = 4 << 32;
 /// Largest relative fall, Q32: 90%.
 const FALL_MAX_Q32: u64 = Q32_ONE * 9 / 10;
 /// Shortest time that the growth of shocks tells apart: an hour.
-const SHOCK_TENOR_MIN_S: u64 = 3_600;
+const SHOCK_TENOR_MIN_S: u64 = HOUR_S;
 
 impl VolatilityShocks {
     /// Factors on volatility, Q32, for a time to expiry: down, unchanged, up.
     pub fn factors_q32(&self, seconds: u64) -> [u64; 3] {
-        let tenor = seconds.clamp(SHOCK_TENOR_MIN_S, SECONDS_PER_YEAR * 2);
+        let tenor = seconds.clamp(SHOCK_TENOR_MIN_S, YEAR_S * 2);
         let exponent = self.exponents_q32[usize::from(tenor > TENOR_SECONDS[2])].min(Q32_ONE);
         let ratio_q32 = (TENOR_SECONDS[2] << 32) / tenor;
         let ln = ln_q32(ratio_q32).unwrap_or(0);

@@ -4,7 +4,8 @@
 //! only as fast as the half-life says:
 //! `variance ← w·variance + (1 - w)·r²·year/Δt`, `w = 2^(-Δt/half_life)`, `r = ln(price/previous price)`.
 
-use crate::numbers::{Overflow, Q32_ONE, SECONDS_PER_YEAR, decay_q32, ln_q32, mul_q32_ceil};
+use crate::numbers::{Overflow, Q32_ONE, decay_q32, ln_q32, mul_q32_ceil};
+use crate::time::YEAR_S;
 use fixed::types::I80F48;
 
 /// Largest annualised variance that is kept, in Q32: a volatility of 256 (25,600%).
@@ -28,7 +29,7 @@ pub fn next_variance_q32(
     let log_return = i128::from(ln_q32(ratio_q32).ok_or(Overflow)?);
     // |ln| <= 23 so the square is below 2^74 and times a year (2^25) below 2^99.
     let square_q48 = (log_return * log_return) as u128 >> 16;
-    let yearly_q48 = square_q48 * u128::from(SECONDS_PER_YEAR) / u128::from(elapsed_s);
+    let yearly_q48 = square_q48 * u128::from(YEAR_S) / u128::from(elapsed_s);
     let annualised = yearly_q48 >> 16;
     let sample = annualised.min(u128::from(VARIANCE_MAX_Q32));
     let keep = u128::from(decay_q32(elapsed_s, half_life_s).min(Q32_ONE));

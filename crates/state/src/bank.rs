@@ -6,6 +6,7 @@ use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::interest::{Lending, accrue};
 use ballast_risk::numbers::{mul_i80f48_floor, mul_q32_floor};
 use ballast_risk::planted::{Bug, planted};
+use ballast_risk::time::DAY_S;
 use fixed::types::I80F48;
 use solana_pubkey::Pubkey;
 
@@ -217,7 +218,6 @@ impl Bank {
 
     /// Lets losses lapse evenly over a day, rounded against those who would bear new ones less.
     fn forget_losses(&mut self, now: i64) {
-        const DAY_S: u64 = 86_400;
         let elapsed_s = now.saturating_sub(self.losses_time).max(0).unsigned_abs();
         let kept = u128::from(self.losses) * u128::from(DAY_S.saturating_sub(elapsed_s));
         self.losses = kept.div_ceil(u128::from(DAY_S)) as u64;

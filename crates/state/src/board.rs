@@ -10,6 +10,7 @@ use anchor_lang::{Discriminator, prelude::zero_copy};
 use ballast_risk::numbers::{mul_price_int, product_q32, sqrt_q32};
 use ballast_risk::planted::{Bug, planted};
 use ballast_risk::surface::Surface;
+use ballast_risk::time::DAY_S;
 use ballast_risk::volatility::{next_average, next_variance_q32, price_ratio_q32, scan_range_q32};
 use fixed::types::I80F48;
 use solana_pubkey::Pubkey;
@@ -225,7 +226,7 @@ impl PriceEntry {
         }
         if self.settlement_expiry != expiry {
             if let Some(covered) = self.present_window() {
-                let day = covered.expiry.div_euclid(86_400);
+                let day = covered.expiry.div_euclid(DAY_S as i64);
                 self.settled[day.rem_euclid(SETTLED_WINDOWS as i64) as usize] = covered;
             }
             self.settlement_expiry = expiry;

@@ -1,19 +1,21 @@
 //! When dated instruments expire.
 
+use ballast_risk::time;
+
 /// Time of day at which they do, seconds after midnight UTC: 08:00.
-pub const EXPIRY_TIME_OF_DAY_S: i64 = 8 * 3_600;
+pub const EXPIRY_TIME_OF_DAY_S: i64 = 8 * time::HOUR_S as i64;
 /// Length of the window before an expiry over which its settlement price is averaged, seconds.
 pub const SETTLEMENT_WINDOW_S: i64 = 1_800;
 /// How many seconds of that window fresh prices must cover.
 pub const SETTLEMENT_COVERAGE_MIN_S: u64 = 900;
 /// How long after an expiry the first covered window is waited for, seconds: a week.
-pub const SETTLEMENT_PATIENCE_S: i64 = 7 * DAY_S;
+pub const SETTLEMENT_PATIENCE_S: i64 = time::WEEK_S as i64;
 /// The longest time to expiry of any market, seconds: two years, to which option values are accurate.
-pub const EXPIRY_MAX_S: i64 = 2 * 365 * DAY_S;
+pub const EXPIRY_MAX_S: i64 = 2 * time::YEAR_S as i64;
 
-const DAY_S: i64 = 86_400;
+const DAY_S: i64 = time::DAY_S as i64;
 /// A series must be listed so long before its expiry, seconds: before its settlement window begins.
-const LISTING_LEAD_S: i64 = 3_600;
+const LISTING_LEAD_S: i64 = time::HOUR_S as i64;
 /// Every day within a week, every Friday within five weeks, the last Friday of every month within thirteen.
 const DAILY_DAYS: i64 = 7;
 const WEEKLY_DAYS: i64 = 35;

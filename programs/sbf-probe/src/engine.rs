@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 
 use ballast_risk::Overflow;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::pricing::{OptionInput, OptionKind, OptionReport};
+use ballast_risk::time::YEAR_S;
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{Board, Exchange, MarginAccount, StateError, view};
 use fixed::types::I80F48;
@@ -157,7 +157,7 @@ pub fn peer_value(option: &OptionInput) -> Option<I80F48> {
     };
     let (spot, strike) = (decimal(option.spot)?, decimal(option.strike)?);
     let volatility = (u128::from(option.volatility_q32) * ONE) >> 32;
-    let years = u128::from(option.expiry_s) * ONE / u128::from(SECONDS_PER_YEAR);
+    let years = u128::from(option.expiry_s) * ONE / u128::from(YEAR_S);
     let (call, put) =
         metered(|| solmath::black_scholes_price(spot, strike, 0, volatility, years)).ok()?;
     let value = match option.kind {

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use super::price::{CARRY, LONGEST_S, VOLATILITY, check_ratios, q32, signed_q32};
 use crate::input::{Fields, InputError, Node, Read, from_to, plain};
 use ballast_risk::margin::size_coefficient_q80;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::surface::COEFFICIENT_MAX_Q32;
+use ballast_risk::time::YEAR_S;
 use ballast_state::health::{Purpose, Report, View};
 use ballast_state::{
     ASSETS_MAX, BALANCES_MAX, Board, Exchange, MarginAccount, MarketKind, MarketTerms, NONE,
@@ -271,7 +271,7 @@ impl Portfolio {
             let forward = position.forward.get().to_num::<f64>();
             let lot = self.underlyings[names.underlying].lot;
             let strike = names.strike.map_or(forward, |strike| strike * lot * 1e6);
-            let years = f64::from(expiry_s) / SECONDS_PER_YEAR as f64;
+            let years = f64::from(expiry_s) / YEAR_S as f64;
             let volatility = position.volatility_q32 as f64 / 2f64.powi(32);
             check_ratios(forward / spot, strike / forward, volatility * years.sqrt()).map_err(
                 |reason| InputError {

@@ -7,9 +7,9 @@ use std::{
 
 use super::Failure;
 use crate::input::{Node, Read, Source, from_to, plain};
-use ballast_risk::numbers::SECONDS_PER_YEAR;
 use ballast_risk::pricing::{DEVIATION_MAX_Q32, OptionInput, OptionKind};
 use ballast_risk::surface::VOLATILITY_MAX_Q32;
+use ballast_risk::time::YEAR_S;
 use fixed::types::I80F48;
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub struct OptionFigures {
 /// Prices that anything is quoted at.
 const PRICES: RangeInclusive<f64> = 1e-12..=1e15;
 /// Longest time to expiry and largest age, seconds: ten years.
-pub(super) const LONGEST_S: u64 = 10 * SECONDS_PER_YEAR;
+pub(super) const LONGEST_S: u64 = 10 * YEAR_S;
 /// Yearly carry.
 pub(super) const CARRY: RangeInclusive<f64> = -10.0..=10.0;
 /// Volatility.
@@ -100,7 +100,7 @@ pub fn price(json: &str, line: usize) -> Read<OptionFigures> {
             fields.number_or_0("carry", CARRY)?,
         ))
     })?;
-    let years = expiry_s as f64 / SECONDS_PER_YEAR as f64;
+    let years = expiry_s as f64 / YEAR_S as f64;
     let growth = 1.0 + carry * years;
     check_ratios(growth, strike / (spot * growth), volatility * years.sqrt())
         .map_err(|reason| option.error(reason))?;

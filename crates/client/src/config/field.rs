@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use crate::units::{from_q32, q32};
-use ballast_risk::Q32_ONE;
+use ballast_risk::{Q32_ONE, time};
 use ballast_state::QUOTE_DECIMALS;
 
 /// What turns whole tokens into native units and lots.
@@ -52,9 +52,9 @@ pub(super) enum Unit {
 const USDC: f64 = 10u64.pow(QUOTE_DECIMALS as u32) as f64;
 const ANY: f64 = f64::MAX;
 /// The most seconds that any parameter may have: a year.
-pub(super) const YEAR_S: f64 = 365.0 * 86_400.0;
+pub(super) const YEAR_S: f64 = time::YEAR_S as f64;
 /// The most seconds that parameters of what is written on an underlying may have: a week.
-pub(super) const WEEK_S: f64 = 7.0 * 86_400.0;
+pub(super) const WEEK_S: f64 = time::WEEK_S as f64;
 
 impl Unit {
     /// The number in the program's units.

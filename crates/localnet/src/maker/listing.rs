@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use ballast_client::state::{
     MarketKind, MarketTerms, SETTLEMENT_COVERAGE_MIN_S, SETTLEMENT_WINDOW_S, next_expiry,
 };
+use ballast_risk::time;
 use std::collections::BTreeMap;
 
-const DAY_S: i64 = 86_400;
+const DAY_S: i64 = time::DAY_S as i64;
 /// Nothing is quoted in the last seconds of a market.
 const LAST_S: i64 = 60;
 /// A settlement window must be so much better covered than it needs to be, seconds.

@@ -2,11 +2,12 @@
 
 use super::Quote;
 use super::control::{Action, Command};
+use ballast_risk::time;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StudentT};
 
-const YEAR_S: f64 = 365.0 * 86_400.0;
+const YEAR_S: f64 = time::YEAR_S as f64;
 /// Degrees of freedom of returns: moments up to the third exist, and a move of six deviations comes once in some thousand steps.
 const FREEDOM: f64 = 4.0;
 /// No step is larger than so many standard deviations: a jump is for whoever sets a price by hand.
@@ -16,7 +17,7 @@ const COMMON: f64 = 0.6;
 /// Confidence intervals, as a part of the price.
 const CONFIDENCE: f64 = 0.0005;
 /// Half-life of the published average, seconds.
-const EMA_HALF_LIFE_S: f64 = 3_600.0;
+const EMA_HALF_LIFE_S: f64 = time::HOUR_S as f64;
 /// Half-life of a stable token's distance from its peg, seconds.
 const PEG_HALF_LIFE_S: f64 = 600.0;
 

@@ -13,17 +13,18 @@ use ballast_client::state::{MarginAccount, Market, MarketTerms, TENORS, Underlyi
 use ballast_client::units::{from_q32, q32};
 use ballast_risk::Q32_ONE;
 use ballast_risk::surface::TENOR_DAYS;
+use ballast_risk::time;
 use fixed::types::I80F48;
 use solana_signer::Signer;
 
 /// How often funding is updated and profits are settled, seconds; as often as the venue allows.
-const HOUR_S: i64 = 3_600;
+const HOUR_S: i64 = time::HOUR_S as i64;
 /// Surfaces are posted as often as the venue allows, seconds.
 const SURFACE_S: i64 = 60;
 /// What a post may change, as a part of what was posted last and, but for where realised volatility has gone, of what stood a day before; and how far it may be
 /// from realised volatility, as a factor: just inside the venue's bounds.
 const STEP: f64 = 0.19;
-const DAY_S: i64 = 86_400;
+const DAY_S: i64 = time::DAY_S as i64;
 const DISTANCE: f64 = 4.9;
 const FLOOR: f64 = 0.1;
 const CAP: f64 = 4.0;

@@ -3,10 +3,11 @@
 use crate::{Venue, World};
 use anyhow::{Context, Result};
 use ballast_client::state::{MarketKind, MarketTerms, is_on_expiry_grid, next_expiry};
+use ballast_risk::time;
 
-const DAY_S: i64 = 86_400;
+const DAY_S: i64 = time::DAY_S as i64;
 /// The first expiry is at least so far ahead, seconds, and the second so many days after the first.
-const NEAR_S: i64 = 3_600;
+const NEAR_S: i64 = time::HOUR_S as i64;
 const FAR_DAYS: i64 = 20;
 /// Strikes as parts of the price at the start: low, at the money, high.
 const STRIKES: [f64; 3] = [0.9, 1.0, 1.1];

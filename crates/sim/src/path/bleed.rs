@@ -8,7 +8,7 @@ pub const NOTE: &str = "This path is made up. Over 36 hours SOL loses 45%, ETH 4
     single step is large. It models a market that is sold for days: volatility and with it margin rise little, and one account after another \
     is worn down, with funding and interest on top. An expiry of futures and options falls into it.";
 
-const HOUR_S: i64 = 3_600;
+const HOUR_S: i64 = ballast_risk::time::HOUR_S as i64;
 
 pub const SKETCH: Sketch<3> = Sketch {
     start: BEFORE,

@@ -8,7 +8,7 @@ pub const NOTE: &str = "This path is made up after the weekend of 11 March 2023.
     back at 0.97 four hours later, while SOL, ETH and BTC first fall with it and then rise. The exchange counts in USDC: its price moves nothing \
     but the factor on all margins, which rises to 1.45. So accounts with little room are liquidated in part although nothing they hold has moved much.";
 
-const HOUR_S: i64 = 3_600;
+const HOUR_S: i64 = ballast_risk::time::HOUR_S as i64;
 
 /// USDC, SOL, ETH, BTC.
 pub const SKETCH: Sketch<4> = Sketch {

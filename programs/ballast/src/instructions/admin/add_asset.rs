@@ -7,7 +7,7 @@ use anchor_lang::prelude::*;
 use anchor_spl::token_interface::{Mint, TokenAccount, TokenInterface};
 use ballast_risk::Q32_ONE;
 use ballast_risk::interest::InterestCurve;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::time::YEAR_S;
 use ballast_state::{
     ASSETS_MAX, Asset, AssetMode, Bank, Board, Exchange, NONE, QUOTE_ASSET, QUOTE_DECIMALS, seeds,
 };
@@ -102,12 +102,7 @@ impl AssetParameters {
             Q32_ONE - self.interest_fee_share_q32,
         )?;
         within("origination_fee", self.origination_fee_q32, 0, Q32_ONE / 20)?;
-        within(
-            "outflow_window_s",
-            self.outflow_window_s,
-            60,
-            SECONDS_PER_YEAR,
-        )?;
+        within("outflow_window_s", self.outflow_window_s, 60, YEAR_S)?;
         within("mode", self.mode, 0, AssetMode::Closing as u8)?;
 
         asset.deposit_haircut_maintenance_q32 = self.deposit_haircut_maintenance_q32;

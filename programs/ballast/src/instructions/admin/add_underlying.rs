@@ -5,7 +5,7 @@ use crate::events::{ParametersChanged, UnderlyingAdded};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::margin::{CORRELATION_ONE_BPS, size_coefficient_q80};
-use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::time::YEAR_S;
 use ballast_risk::volatility::{RANGE_LIMIT_Q32, VARIANCE_MAX_Q32};
 use ballast_state::{
     Board, CorrelationPair, Exchange, UNDERLYINGS_MAX, Underlying, correlation_index,
@@ -98,7 +98,7 @@ impl UnderlyingParameters {
             "volatility_half_life_s",
             self.volatility_half_life_s,
             1,
-            SECONDS_PER_YEAR,
+            YEAR_S,
         )?;
         within(
             "volatility_interval_s",

@@ -4,9 +4,8 @@ use super::bounds::{fraction, within};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::surface::VOLATILITY_MAX_Q32;
+use ballast_risk::time::{HOUR_S, WEEK_S};
 use ballast_state::Underlying;
-
-const DAY_S: u64 = 86_400;
 
 /// Funding of the perpetual; see docs/funding.md.
 #[warn(missing_docs)]
@@ -24,7 +23,7 @@ pub struct FundingParameters {
 
 impl FundingParameters {
     pub(super) fn write(&self, underlying: &mut Underlying) -> Result<()> {
-        within("funding period_s", self.period_s, 3_600, 7 * DAY_S)?;
+        within("funding period_s", self.period_s, HOUR_S, WEEK_S)?;
         within("funding interval_s", self.interval_s, 60, self.period_s)?;
         within("funding maximum", self.maximum_q32, 0, Q32_ONE / 10)?;
         within("funding impact_value", self.impact_value, 1, 1 << 60)?;
@@ -164,7 +163,7 @@ impl SurfaceParameters {
         within("surface cap", self.cap_q32, 1, VOLATILITY_MAX_Q32)?;
         within("surface floor", self.floor_q32, 1, self.cap_q32)?;
         fraction("surface step", self.step_q32)?;
-        within("surface max_age_s", self.max_age_s, 60, 7 * DAY_S)?;
+        within("surface max_age_s", self.max_age_s, 60, WEEK_S)?;
         within("surface interval_s", self.interval_s, 1, self.max_age_s)?;
         within(
             "surface distance",

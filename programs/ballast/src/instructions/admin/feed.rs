@@ -4,7 +4,7 @@ use super::bounds::{fraction, within};
 use crate::error::{BallastError, Coded};
 use crate::events::ParametersChanged;
 use anchor_lang::prelude::*;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::time::{DAY_S, YEAR_S};
 use ballast_state::{Exchange, FEEDS_MAX, Feed, FeedKind, NONE};
 use bytemuck::Zeroable;
 
@@ -26,14 +26,14 @@ pub struct FeedParameters {
 
 impl FeedParameters {
     fn write(&self, exchange: &mut Exchange, index: usize) -> Result<()> {
-        within("max_age_s", self.max_age_s, 1, 86_400)?;
+        within("max_age_s", self.max_age_s, 1, DAY_S)?;
         fraction("max_confidence", self.max_confidence_q32)?;
         fraction("max_divergence", self.max_divergence_q32)?;
         within(
             "slow_price_half_life_s",
             self.slow_price_half_life_s,
             0,
-            SECONDS_PER_YEAR,
+            YEAR_S,
         )?;
         if self.compare_with != NONE {
             let other = exchange.feed(self.compare_with).coded()?;

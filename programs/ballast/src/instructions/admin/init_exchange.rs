@@ -3,7 +3,7 @@ use crate::error::BallastError;
 use crate::events::{ExchangeInitialized, ParametersChanged};
 use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
-use ballast_risk::numbers::SECONDS_PER_YEAR;
+use ballast_risk::time::YEAR_S;
 use ballast_state::{
     Board, Exchange, FeeRates, LiquidationParameters, MarginAccount, MarginParameters, seeds,
 };
@@ -122,12 +122,12 @@ impl ExchangeParameters {
             auction.discount_first_q32,
         )?;
         // An auction that falls to nothing within minutes would give accounts away.
-        within("first_s", auction.first_s, 60, SECONDS_PER_YEAR)?;
+        within("first_s", auction.first_s, 60, YEAR_S)?;
         within(
             "zero_s",
             auction.zero_s,
             auction.first_s.saturating_add(60),
-            SECONDS_PER_YEAR,
+            YEAR_S,
         )?;
         within(
             "observation_gap_max_s",
@@ -139,7 +139,7 @@ impl ExchangeParameters {
             "premium_full_s",
             auction.premium_full_s,
             auction.zero_s,
-            SECONDS_PER_YEAR,
+            YEAR_S,
         )?;
         fraction("premium", auction.premium_q32)?;
         fraction("buffer", auction.buffer_q32)?;

@@ -3,12 +3,13 @@ use crate::error::BallastError;
 use crate::events::PauseSet;
 use anchor_lang::prelude::*;
 use ballast_risk::planted::{Bug, planted};
+use ballast_risk::time::DAY_S;
 use ballast_state::{Exchange, PAUSABLE_ALL};
 
 /// Longest pause, seconds: three days.
-pub const PAUSE_MAX_S: u64 = 3 * 86_400;
+pub const PAUSE_MAX_S: u64 = 3 * DAY_S;
 /// The guardian's next pause must wait so long after the last one, seconds: a day.
-pub const PAUSE_GAP_S: i64 = 86_400;
+pub const PAUSE_GAP_S: i64 = DAY_S as i64;
 
 #[derive(Accounts)]
 pub struct SetPause<'info> {

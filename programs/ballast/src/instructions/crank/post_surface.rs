@@ -5,9 +5,9 @@ use anchor_lang::prelude::*;
 use ballast_risk::Q32_ONE;
 use ballast_risk::numbers::product_q32;
 use ballast_risk::surface::TENOR_DAYS;
+use ballast_risk::time::DAY_S;
 use ballast_state::{Board, Exchange, Pausable, TENORS, Underlying, UnderlyingState};
 
-const DAY_S: i64 = 86_400;
 /// Largest size of the skew and smile coefficients, Q32.
 const COEFFICIENT_MAX_Q32: u64 = Q32_ONE;
 
@@ -53,7 +53,7 @@ impl PostSurface<'_> {
         let age_s = now.saturating_sub(state.surface_time).max(0).unsigned_abs();
         require_gte!(age_s, listed.surface_interval_s, BallastError::TooEarly);
         let is_first = state.surface_time == 0;
-        if !is_first && now.saturating_sub(state.anchor_time) >= DAY_S {
+        if !is_first && now.saturating_sub(state.anchor_time) >= DAY_S as i64 {
             state.anchor_volatility_q32 = state.atm_volatility_q32;
             state.anchor_skew_q32 = state.skew_q32;
             state.anchor_smile_q32 = state.smile_q32;
