@@ -814,6 +814,14 @@ fn a_mistake_in_a_file_is_named_with_its_path() {
         ("deposit_cap = 1_000_000_000", "deposit_cap = 0.0000001", "assets.USDC.deposit_cap: must be a whole number of the token's units"),
         ("deposit_cap = 1_000_000_000", "deposit_cap = 1e18", "assets.USDC.deposit_cap: is too large"),
         ("decimals = 9\nfeed = \"SOL/USD\"\nunderlying", "decimals = 8\nfeed = \"SOL/USD\"\nunderlying", "assets.SOL.decimals: 8, but underlyings.SOL.decimals is 9; users of one feed (SOL/USD) have the same decimals"),
+        ("decimals = 6\nfeed", "decimals = 7\nfeed", "assets.USDC.decimals: must be 6 for the quote asset, the first one"),
+        ("feed = \"USDC/USD\"", "feed = \"USDC/USD\"\nunderlying = \"SOL\"", "assets.USDC.underlying: the quote asset, the first one, has none"),
+        ("decimals = 6\nfeed", "decimals = 19\nfeed", "assets.USDC.decimals: must be at most 18"),
+        ("$SOL_MINT", "$USDC_MINT", "assets.SOL.mint: USDC has it already"),
+        ("$ETH_FEED", "$SOL_FEED", "feeds.ETH/USD.id: another feed has it already"),
+        ("interest_fee_share = 0.1", "interest_fee_share = 0.96", "assets.USDC.interest_insurance_share: must be at most 1 together with interest_fee_share"),
+        ("[feeds.\"SOL/USD\"]", "[feeds.\"SOL/USD\"]\ncompare_with = \"SOL/USD\"", "feeds.SOL/USD.compare_with: SOL/USD must be another feed, of a unit with 9 decimals too"),
+        ("[feeds.\"SOL/USD\"]", "[feeds.\"SOL/USD\"]\ncompare_with = \"BTC/USD\"", "feeds.SOL/USD.compare_with: BTC/USD must be another feed, of a unit with 9 decimals too"),
     ];
     let mints: Vec<Keypair> = (100..104).map(Stage::key).collect();
     let keys = [1, 2, 3, 4].map(Stage::key);

@@ -283,4 +283,29 @@ mod tests {
         assert!(!mirror.accounts.contains_key(&gone) && mirror.accounts.contains_key(&newer));
         assert!(mirror.markets.is_empty());
     }
+
+    #[test]
+    fn banks_and_markets_are_known_by_their_addresses() {
+        let mut mirror = mirror();
+        let [bank_key, market_key] = [4, 5].map(|byte| Pubkey::new_from_array([byte; 32]));
+        let (mut bank, mut market) = (Bank::zeroed(), Market::zeroed());
+        (bank.exchange, bank.asset) = (EXCHANGE, 2);
+        (market.exchange, market.terms) = (EXCHANGE, MarketTerms::perpetual(3));
+        mirror.apply(&update(bank_key, 1, data(&bank)));
+        mirror.apply(&update(market_key, 1, data(&market)));
+        assert_eq!(mirror.asset_of_bank(&bank_key), Some(2));
+        assert_eq!(mirror.asset_of_bank(&market_key), None);
+        assert_eq!(mirror.terms_of_market(&market_key), Some(market.terms));
+        assert_eq!(mirror.terms_of_market(&bank_key), None);
+        // Those of other exchanges are not taken in.
+        (bank.exchange, market.exchange) = (BOARD, BOARD);
+        for other in [data(&bank), data(&market)] {
+            assert_eq!(mirror.apply(&update(ACCOUNT, 2, other)), Changed::Nothing);
+        }
+        let gone = |key| update(key, 3, Vec::new());
+        assert_eq!(mirror.apply(&gone(bank_key)), Changed::Bank);
+        assert_eq!(mirror.apply(&gone(market_key)), Changed::Market);
+        assert_eq!(mirror.apply(&gone(market_key)), Changed::Nothing);
+        assert!(mirror.banks.is_empty() && mirror.markets.is_empty());
+    }
 }

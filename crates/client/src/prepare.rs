@@ -136,3 +136,146 @@ fn keys(instructions: &[Instruction]) -> impl Iterator<Item = &Pubkey> {
         .filter(|instruction| instruction.program_id == ballast::ID)
         .flat_map(|instruction| instruction.accounts.iter().map(|meta| &meta.pubkey))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::{Changed, Update};
+    use ballast::oracle::OraclePrice;
+    use ballast_state::{Bank, Board, Exchange, FeedKind, Market, MarketTerms, Tagged};
+    use bytemuck::Zeroable;
+
+    const NOW: i64 = 1_000_000;
+    const MAX_AGE_S: i64 = 60;
+    const TRADER: Pubkey = Pubkey::new_from_array([9; 32]);
+
+    fn key(byte: u8) -> Pubkey {
+        Pubkey::new_from_array([byte; 32])
+    }
+
+    fn data<T: Tagged>(account: &T) -> Vec<u8> {
+        [T::TAG, bytemuck::bytes_of(account)].concat()
+    }
+
+    /// Three assets, each with a feed of its own and prices of now; the second is lent, and an underlying that has a fourth feed has a perpetual.
+    fn mirror() -> Mirror {
+        let mut exchange = Exchange::zeroed();
+        (
+            exchange.asset_count,
+            exchange.underlying_count,
+            exchange.feed_count,
+        ) = (3, 1, 4);
+        exchange.board = key(2);
+        let mut board = Board::zeroed();
+        for index in 0..4 {
+            let feed = &mut exchange.feeds[index];
+            feed.kind = FeedKind::PythPush as u8;
+            feed.id = [40 + index as u8; 32];
+            feed.max_age_s = MAX_AGE_S as u64;
+            board.prices[index].publish_time = NOW;
+        }
+        for asset in 0..3 {
+            exchange.assets[asset].mint = key(20 + asset as u8);
+            exchange.assets[asset].feed = asset as u8;
+        }
+        exchange.assets[1].interest_rates_q32 = [1; 4];
+        exchange.underlyings[0].feed = 3;
+        let mut mirror = Mirror::new(&key(1), &data(&exchange), &data(&board)).unwrap();
+        for asset in 0..3 {
+            let mut bank = Bank::zeroed();
+            (bank.exchange, bank.asset, bank.mint) = (key(1), asset, key(20 + asset));
+            let address = mirror.addresses.bank(&bank.mint);
+            assert_eq!(apply(&mut mirror, address, data(&bank)), Changed::Bank);
+        }
+        let mut market = Market::zeroed();
+        (market.exchange, market.terms) = (key(1), MarketTerms::perpetual(0));
+        let address = mirror.addresses.market(&market.terms);
+        assert_eq!(apply(&mut mirror, address, data(&market)), Changed::Market);
+        mirror
+    }
+
+    fn apply(mirror: &mut Mirror, key: Pubkey, data: Vec<u8>) -> Changed {
+        mirror.apply(&Update { key, slot: 1, data })
+    }
+
+    fn point(feed: u8, publish_time: i64) -> PricePoint {
+        PricePoint {
+            account: key(40 + feed),
+            price: OraclePrice {
+                source: FeedKind::PythPush,
+                id: [40 + feed; 32],
+                price: 100,
+                confidence: 0,
+                ema: 100,
+                exponent: 0,
+                publish_time,
+            },
+        }
+    }
+
+    fn deposit(mirror: &Mirror, asset: u8) -> Instruction {
+        let mint = mirror.mint(asset).unwrap();
+        instructions::deposit(&mirror.addresses, &mint, &TRADER, &TRADER, &TRADER, 1)
+    }
+
+    #[test]
+    fn interest_comes_before_what_passes_a_lent_bank_and_only_once() {
+        let mirror = mirror();
+        let accrue = instructions::accrue_interest(&mirror.addresses, &key(21));
+        let lent = deposit(&mirror, 1);
+        let prepared = prepare(&mirror, NOW, &[], std::slice::from_ref(&lent));
+        assert_eq!(prepared, [accrue.clone(), lent.clone()]);
+        let by_hand = [accrue, lent];
+        assert_eq!(prepare(&mirror, NOW, &[], &by_hand), by_hand);
+        let not_lent = [deposit(&mirror, 2)];
+        assert_eq!(prepare(&mirror, NOW, &[], &not_lent), not_lent);
+    }
+
+    #[test]
+    fn other_programs_instructions_need_nothing() {
+        let mirror = mirror();
+        let mut foreign = deposit(&mirror, 1);
+        foreign.program_id = key(99);
+        let prepared = prepare(&mirror, NOW, &[], std::slice::from_ref(&foreign));
+        assert_eq!(prepared, [foreign]);
+    }
+
+    #[test]
+    fn feeds_are_those_of_banks_markets_and_holdings() {
+        let mut mirror = mirror();
+        let of = |mirror: &Mirror, instruction| {
+            let found = feeds(mirror, &[instruction]);
+            found.into_iter().collect::<Vec<u8>>()
+        };
+        assert_eq!(of(&mirror, deposit(&mirror, 2)), [2]);
+        let terms = MarketTerms::perpetual(0);
+        let funding = instructions::update_funding(&mirror.addresses, terms.underlying);
+        assert_eq!(of(&mirror, funding), [3]);
+        // An account's cash, what it holds, and the asset that goes in.
+        let mut account = MarginAccount::zeroed();
+        account.exchange = key(1);
+        account.balances[1].asset = 1;
+        account.balances[1].shares = fixed::types::I80F48::ONE.into();
+        account.positions[0].terms = terms;
+        account.positions[0].base_lots = -1;
+        apply(&mut mirror, TRADER, data(&account));
+        assert_eq!(of(&mirror, deposit(&mirror, 2)), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn old_prices_are_refreshed_where_there_are_newer_ones() {
+        let mirror = mirror();
+        let wanted = [deposit(&mirror, 2)];
+        let later = NOW + MAX_AGE_S / 4;
+        let news = [point(1, NOW + 3), point(2, NOW + 1), point(2, NOW + 2)];
+        // Young enough; then old, with and without news.
+        assert_eq!(prepare(&mirror, later, &news, &wanted), wanted);
+        let later = later + 1;
+        let refresh = instructions::refresh_prices(&mirror.addresses, &[key(42)]);
+        let expected = [refresh.clone(), wanted[0].clone()];
+        assert_eq!(prepare(&mirror, later, &news, &wanted), expected);
+        assert_eq!(prepare(&mirror, later, &[point(2, NOW)], &wanted), wanted);
+        let by_hand = [refresh, wanted[0].clone()];
+        assert_eq!(prepare(&mirror, later, &news, &by_hand), by_hand);
+    }
+}

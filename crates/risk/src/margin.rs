@@ -206,6 +206,13 @@ mod tests {
     };
 
     #[test]
+    fn more_parts_than_an_account_can_hold_are_refused() {
+        let loss = |count| aggregate_directional(&std::vec![1; count], Q32_ONE, |_, _| HALF);
+        assert!(loss(PARTS_MAX).is_ok());
+        assert_eq!(loss(PARTS_MAX + 1), Err(Overflow));
+    }
+
+    #[test]
     fn hedges_across_underlyings_earn_bounded_credit() {
         // 3,000 long against 3,000 short at a low correlation of 0.5: √(3000² + 3000² - 3000²) = 3,000.
         let loss = aggregate_directional(&[3_000, -3_000], Q32_ONE, |_, _| HALF).unwrap();

@@ -189,6 +189,12 @@ mod tests {
     }
 
     #[test]
+    fn the_table_is_the_same_at_run_time_as_at_compile_time() {
+        let of = |node: &Node| (node.tail_q32, node.density_q32, node.bend_q32);
+        assert!(table().iter().map(of).eq(TABLE.iter().map(of)));
+    }
+
+    #[test]
     fn known_values() {
         assert_eq!(cdf_q32(0), 1 << 31);
         assert_eq!(cdf_q32(i64::MIN), 0);

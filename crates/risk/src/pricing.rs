@@ -506,6 +506,10 @@ mod tests {
         let exact = black(OptionKind::Call, 100.0, 110.0, 0.8 * (7f64 / 365.0).sqrt());
         assert!((report.value.to_num::<f64>() - exact).abs() < 1e-5);
         let implied = input.implied_volatility_q32(report.value).unwrap();
+        // Less than with no volatility, more than the underlying is worth.
+        for value in [I80F48::NEG_ONE, I80F48::from_num(1e9)] {
+            assert_eq!(input.implied_volatility_q32(value), None);
+        }
         assert!((implied as f64 / 2f64.powi(32) - 0.8).abs() < 1e-5);
     }
 

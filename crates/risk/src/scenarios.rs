@@ -171,6 +171,18 @@ mod tests {
     extern crate std;
 
     #[test]
+    fn they_are_the_same_at_run_time_as_at_compile_time() {
+        let of = |scenario: &Scenario| {
+            (
+                scenario.move_index,
+                scenario.volatility,
+                scenario.weight_q32,
+            )
+        };
+        assert!(build().iter().map(of).eq(SCENARIOS.iter().map(of)));
+    }
+
+    #[test]
     fn the_grid_is_the_documented_one() {
         let full = SCENARIOS.iter().filter(|s| s.weight_q32 == Q32_ONE).count();
         assert_eq!(full, 3 * FULL_MOVES);
