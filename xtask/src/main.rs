@@ -5,6 +5,7 @@ mod bench;
 mod budgets;
 mod build;
 mod builtins;
+mod coverage;
 mod debian;
 mod fingerprint;
 mod idl;
@@ -79,6 +80,10 @@ enum Command {
         #[arg(long)]
         budgets: bool,
     },
+    /// Measure which lines of the program and the crates tests execute, and write docs/coverage.md. Fails when more is not covered than listed.
+    ///
+    /// Compiles everything once more, into target/coverage.
+    Coverage,
     /// Build, then run the demo.
     #[command(disable_help_flag = true)]
     Demo {
@@ -137,6 +142,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             arguments,
         } => tasks::test(&workspace, no_cluster, &arguments),
         Command::Bench { budgets } => bench::bench(&workspace, budgets),
+        Command::Coverage => coverage::coverage(&workspace),
         Command::Demo { arguments } => tasks::simulate(&workspace, "demo", &arguments),
         Command::Fuzz { arguments } => tasks::simulate(&workspace, "fuzz", &arguments),
         Command::Localnet { arguments } => localnet::localnet(&workspace, &arguments),

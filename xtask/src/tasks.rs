@@ -16,7 +16,7 @@ use crate::{
 pub const DEPLOY_VARIABLE: &str = "BALLAST_DEPLOY_DIR";
 
 /// Says to tests that no validator may be started.
-const NO_CLUSTER_VARIABLE: &str = "BALLAST_NO_CLUSTER";
+pub const NO_CLUSTER_VARIABLE: &str = "BALLAST_NO_CLUSTER";
 /// Packages with tests that start a validator.
 const CLUSTER_PACKAGES: [&str; 2] = ["ballast-cli", "ballast-localnet"];
 

@@ -7,6 +7,7 @@
 pub mod conservation;
 pub mod demo;
 pub mod fuzz;
+mod native;
 pub mod path;
 pub mod probe;
 pub mod report;

@@ -1,5 +1,6 @@
 //! A cluster in memory: programs, clock, tokens, transactions.
 
+use crate::native;
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::system_instruction;
@@ -39,6 +40,12 @@ impl World {
     /// # Errors
     /// When the programs were not built yet.
     pub fn new(now: i64) -> Result<Self> {
+        if native::wanted() {
+            return Self::start(now, |svm| {
+                native::load(svm);
+                Ok(())
+            });
+        }
         Self::with_program(now, &read_program(Path::new("ballast.so"))?)
     }
 
@@ -47,9 +54,15 @@ impl World {
     /// # Errors
     /// When the other programs were not built yet.
     pub fn with_program(now: i64, program: &[u8]) -> Result<Self> {
+        Self::start(now, |svm| {
+            svm.add_program(ballast::ID, program)
+                .map_err(|error| anyhow!("cannot load Ballast: {error:?}"))
+        })
+    }
+
+    fn start(now: i64, load_ballast: impl FnOnce(&mut LiteSVM) -> Result<()>) -> Result<Self> {
         let mut svm = LiteSVM::new().with_transaction_history(0);
-        svm.add_program(ballast::ID, program)
-            .map_err(|error| anyhow!("cannot load Ballast: {error:?}"))?;
+        load_ballast(&mut svm)?;
         load(&mut svm, &oracle_stub::RECEIVER_ID, "oracle_stub.so")?;
         load(&mut svm, &oracle_stub::ORACLE_ID, "oracle_stub.so")?;
         let payer = Keypair::new_from_array([7; 32]);
