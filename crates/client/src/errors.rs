@@ -73,7 +73,10 @@ impl Refusal {
             (Some(error), _) => error.name(),
             (None, Some(code)) => {
                 // Anchor's own errors are named in the log.
-                let mut named = self.logs.iter().filter_map(|line| line.split("Error Code: ").nth(1));
+                let mut named = self
+                    .logs
+                    .iter()
+                    .filter_map(|line| line.split("Error Code: ").nth(1));
                 let name = named.next().and_then(|rest| rest.split('.').next());
                 name.map_or_else(|| format!("Custom({code})"), str::to_owned)
             }
