@@ -11,8 +11,8 @@ use anchor_lang::prelude::Pubkey;
 use anyhow::{Result, anyhow};
 use ballast_client::state::health::{Purpose, Report, View};
 use ballast_client::state::{
-    Bank, Exchange, MarginAccount, Market, MarketStatus, MarketTerms, Order, SETTLEMENT_WINDOW_S,
-    ledger,
+    Bank, Exchange, MarginAccount, Market, MarketStatus, MarketTerms, Order, Position,
+    SETTLEMENT_WINDOW_S, ledger,
 };
 use bytemuck::Zeroable;
 use oracle_stub::StubPrice;
@@ -316,6 +316,18 @@ impl Prices<'_> {
         self.view.mark(terms).map_or(0.0, |mark| mark.to_num())
     }
 
+    /// What a position is worth at its mark, funding up to now included.
+    fn position(&self, slot: &Position) -> f64 {
+        let mut funding = 0.0;
+        if slot.terms.is_perpetual()
+            && let Ok(index) = self.view.funding_index(slot.terms.underlying)
+        {
+            let growth: f64 = (index - slot.funding_index.get()).to_num();
+            funding = growth * slot.base_lots as f64;
+        }
+        slot.base_lots as f64 * self.lot(&slot.terms) + slot.quote as f64 - funding
+    }
+
     /// What an account is worth at marks. Amounts of its balances are those at the indexes of `board`.
     fn equity(&self, account: &MarginAccount, board: &ballast_client::state::Board) -> f64 {
         let balances = account.balances.iter().filter(|slot| !slot.is_free());
@@ -334,18 +346,7 @@ impl Prices<'_> {
             })
             .sum();
         let positions = account.positions.iter().filter(|slot| !slot.is_free());
-        let positions: f64 = positions
-            .map(|slot| {
-                let mut funding = 0.0;
-                if slot.terms.is_perpetual()
-                    && let Ok(index) = self.view.funding_index(slot.terms.underlying)
-                {
-                    let growth: f64 = (index - slot.funding_index.get()).to_num();
-                    funding = growth * slot.base_lots as f64;
-                }
-                slot.base_lots as f64 * self.lot(&slot.terms) + slot.quote as f64 - funding
-            })
-            .sum();
+        let positions: f64 = positions.map(|slot| self.position(slot)).sum();
         balances + positions
     }
 }
@@ -488,12 +489,10 @@ fn agreed(prices: &Prices, both: &Both) -> f64 {
     allowed
 }
 
-/// The profit in all positions, which deleveraging may take.
+/// The profit in all positions, funding up to now included, which deleveraging may take.
 fn profits(prices: &Prices, account: &MarginAccount) -> f64 {
     let positions = account.positions.iter().filter(|slot| !slot.is_free());
-    positions
-        .map(|slot| (slot.base_lots as f64 * prices.lot(&slot.terms) + slot.quote as f64).max(0.0))
-        .sum()
+    positions.map(|slot| prices.position(slot).max(0.0)).sum()
 }
 
 /// The value of all deposits.
@@ -745,7 +744,7 @@ fn accounts_are_consistent(step: &Step) -> Result<Vec<String>> {
             }
             terms.push(slot.terms);
         }
-        let free = |slot: &&ballast_client::state::Position| slot.is_free();
+        let free = |slot: &&Position| slot.is_free();
         if account
             .positions
             .iter()
