@@ -207,7 +207,7 @@ impl Market {
             self.tally.insolvent += 1;
         }
         let gain = self.scene.equity(&self.scene.taker) - rich;
-        assert_gain(&taken, &before, gain, units);
+        assert_gain(&taken, [&before, &after], gain, units);
         self.tally.ended += u32::from(free);
         free
     }
@@ -241,12 +241,18 @@ fn assert_ratio_kept(before: &Report, after: &Report) {
     }
 }
 
-/// The taker gains the discount on its part less the insurance fund's share, and not a unit more than rounding explains.
-fn assert_gain(taken: &Taken, before: &Report, gain: i64, units: i64) {
+/// The taker gains the discount on its part less the insurance fund's share, and not a unit more than rounding explains. The premium for an
+/// insolvent account follows the margin that has left it.
+fn assert_gain(taken: &Taken, [before, after]: [&Report; 2], gain: i64, units: i64) {
     let event = &taken.event;
     assert_eq!(event.equity_mark, before.equity_mark);
     let whole = i128::from(event.equity_mark) - i128::from(event.price);
-    let discount = ((whole * i128::from(event.fraction_q32)) >> 32) as i64;
+    let mut part_q32 = i128::from(event.fraction_q32);
+    if before.equity_mark < 0 {
+        let left = i128::from(before.maintenance_margin - after.maintenance_margin).max(0);
+        part_q32 = part_q32.min((left << 32) / i128::from(before.maintenance_margin));
+    }
+    let discount = ((whole * part_q32) >> 32) as i64;
     let stated = discount - event.insurance_fee as i64;
     assert!(gain <= stated + units + 50, "{gain} of {stated} ± {units}");
     assert!(gain >= stated - units - 50, "{gain} of {stated} ± {units}");

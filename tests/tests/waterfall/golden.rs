@@ -74,16 +74,20 @@ fn checked(scene: &mut Scene, key: &Keypair, elapsed_s: u64, part: f64) -> Liqui
         0.25 * f * discount,
         before.step(),
     );
-    near(
-        event.insurance_payment as i64,
-        f * (-price).max(0.0),
-        before.step(),
-    );
     let fund_now = fund + event.insurance_fee as f64 - event.insurance_payment as f64;
     near(scene.fund(), fund_now, 2.0);
 
     // The account afterwards: what was rounded to lots is paid at marks, so only the margin sees it.
     let after = Model::of(scene, key);
+    // The fund's premium follows the margin that has left an insolvent account.
+    let (whole, lacks) = ((-price).max(0.0), (-before.equity).max(0.0));
+    let left = ((before.margin - after.margin) / before.margin).max(0.0);
+    let premium_part = if lacks > 0.0 { f.min(left) } else { f };
+    near(
+        event.insurance_payment as i64,
+        f * lacks.min(whole) + premium_part * (whole - lacks.min(whole)),
+        before.step() + 2.0,
+    );
     let insolvent = before.equity <= 0.0;
     let kept = (1.0 - f) * before.equity + f * paid;
     near(after.equity as i64, kept, tolerance);
@@ -112,7 +116,7 @@ fn checked(scene: &mut Scene, key: &Keypair, elapsed_s: u64, part: f64) -> Liqui
     }
     assert!(insolvent || after.equity >= -tolerance, "{}", after.equity);
     // The taker has the stated discount less the fund's share, or the premium.
-    let stated = f * (before.equity - price) - event.insurance_fee as f64;
+    let stated = premium_part * (before.equity - price) - event.insurance_fee as f64;
     let gain = scene.equity(&scene.taker) - rich;
     near(gain, stated, tolerance + before.step());
     assert!(gain as f64 <= f * (before.equity - price) + tolerance);

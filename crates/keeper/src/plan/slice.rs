@@ -1,6 +1,6 @@
 //! A slice of a liquidation as the program would take it, on copies of the accounts: what moves, who pays whom, how everybody stands afterwards.
 
-use ballast::instructions::{share_of, split, stays_with_losses};
+use ballast::instructions::{insurance_payment, share_of, split, stays_with_losses};
 use ballast_risk::Q32_ONE;
 use ballast_risk::liquidation::{auction_price, fraction_to_buffer_q32};
 use ballast_risk::numbers::{mul_q32_ceil, mul_q32_floor, signed_value_ceil};
@@ -151,6 +151,11 @@ pub(super) fn take(
     let before = report.risk_mark();
     let account = &mut parties.account;
     view.assess(account, Purpose::Liquidate, report)?;
+    let margins = [before.maintenance_margin, report.maintenance_margin];
+    let insured = insurance_payment(terms.price, terms.equity_mark, fraction_q32, margins);
+    let insured = to_signed(insured.map_err(|_| StateError::Overflow)?)?;
+    let (fund, liquidator) = (&mut parties.fund, &mut parties.liquidator);
+    move_cash(view, &mut bank, fund, liquidator, insured)?;
     if !account.has_obligations() || report.is_above_buffer() {
         account.end_liquidation();
     } else if !report.risk_mark().keeps_ratio_of(&before) {
@@ -226,7 +231,7 @@ fn nets(held: &Position, lots: i64, quote: i64) -> bool {
     opposite(held.base_lots, lots) || (!held.terms.is_perpetual() && opposite(held.quote, quote))
 }
 
-/// Liquidator to account, liquidator to fund, fund to liquidator.
+/// Liquidator to account, liquidator to fund.
 fn pay(
     view: &View,
     parties: &mut Parties,
@@ -242,25 +247,31 @@ fn pay(
     let discount = terms.equity_mark.max(0) - terms.price.max(0);
     let discount = mul_q32_floor(discount.max(0), fraction_q32)?;
     let fee = mul_q32_floor(discount, share_q32)?;
-    let insured = mul_q32_floor(terms.price.min(0).saturating_neg(), fraction_q32)?;
     let Parties {
         account,
         liquidator,
         fund,
     } = parties;
-    let mut move_cash = |from: &mut MarginAccount, to: &mut MarginAccount, amount: i64| {
-        let (from, to) = if amount >= 0 { (from, to) } else { (to, from) };
-        let indexes = view.board.indexes(QUOTE_ASSET)?;
-        let size = amount.unsigned_abs();
-        if size == 0 {
-            return Ok(());
-        }
-        ledger::debit(from.balance_mut(QUOTE_ASSET)?, bank, indexes, size)?;
-        ledger::credit(to.balance_mut(QUOTE_ASSET)?, bank, indexes, size)
-    };
-    move_cash(liquidator, account, add(rounding, paid)?)?;
-    move_cash(liquidator, fund, fee)?;
-    move_cash(fund, liquidator, insured)
+    move_cash(view, bank, liquidator, account, add(rounding, paid)?)?;
+    move_cash(view, bank, liquidator, fund, fee)
+}
+
+/// Moves quote units, the other way when they are negative.
+fn move_cash(
+    view: &View,
+    bank: &mut Bank,
+    from: &mut MarginAccount,
+    to: &mut MarginAccount,
+    amount: i64,
+) -> Result<(), StateError> {
+    let (from, to) = if amount >= 0 { (from, to) } else { (to, from) };
+    let indexes = view.board.indexes(QUOTE_ASSET)?;
+    let size = amount.unsigned_abs();
+    if size == 0 {
+        return Ok(());
+    }
+    ledger::debit(from.balance_mut(QUOTE_ASSET)?, bank, indexes, size)?;
+    ledger::credit(to.balance_mut(QUOTE_ASSET)?, bank, indexes, size)
 }
 
 /// A bank whose totals are nobody's and never run out.

@@ -71,8 +71,6 @@ struct Payments {
     to_account: i64,
     /// Liquidator to insurance fund.
     insurance_fee: u64,
-    /// Insurance fund to liquidator.
-    from_insurance: u64,
 }
 
 impl<'info> Liquidate<'info> {
@@ -149,14 +147,13 @@ impl<'info> Liquidate<'info> {
             &mut fund,
             to_signed(payments.insurance_fee)?,
         )?;
-        cash.pay(
-            &mut fund,
-            &mut liquidator,
-            to_signed(payments.from_insurance)?,
-        )?;
 
         view.assess(&account, Purpose::Liquidate, &mut report)
             .coded()?;
+        let margins = [before.maintenance_margin, report.maintenance_margin];
+        let insurance_payment =
+            insurance_payment(terms.price, terms.equity_mark, terms.fraction_q32, margins)?;
+        cash.pay(&mut fund, &mut liquidator, to_signed(insurance_payment)?)?;
         if !end_if_assessed_recovered(&mut account, &key, &report) {
             let keeps = report.risk_mark().keeps_ratio_of(&before);
             require!(keeps, BallastError::RatioWouldFall);
@@ -172,7 +169,7 @@ impl<'info> Liquidate<'info> {
             price: terms.price,
             payment: payments.to_account,
             insurance_fee: payments.insurance_fee,
-            insurance_payment: payments.from_insurance,
+            insurance_payment,
             equity_mark: terms.equity_mark,
             balances: slice.balances,
             positions: slice.positions,
@@ -263,12 +260,33 @@ fn settle(terms: &Terms, value: i64, insurance_share_q32: u64) -> Result<Payment
     let discount = terms.equity_mark.max(0) - terms.price.max(0);
     let discount = mul_q32_floor(discount.max(0), fraction).coded()?;
     let insurance_fee = mul_q32_floor(discount, insurance_share_q32).coded()?;
-    let from_insurance = mul_q32_floor(terms.price.min(0).saturating_neg(), fraction).coded()?;
     Ok(Payments {
         to_account,
         insurance_fee: insurance_fee.unsigned_abs(),
-        from_insurance: from_insurance.unsigned_abs(),
     })
+}
+
+/// What the insurance fund pays the liquidator for a fraction (Q32) at a price of the whole: the fraction of what an insolvent account lacks, and of
+/// the premium as much as of its maintenance margin (before and after) has left, at most the fraction. Lots on which it loses may stay, and nobody is
+/// paid for taking them over who does not.
+pub fn insurance_payment(
+    price: i64,
+    equity_mark: i64,
+    fraction_q32: u64,
+    [margin_before, margin_after]: [i64; 2],
+) -> Result<u64> {
+    let whole = price.min(0).saturating_neg();
+    let lacks = equity_mark.min(0).saturating_neg().min(whole);
+    let mut premium_q32 = fraction_q32;
+    if lacks > 0 && margin_before > 0 {
+        let left = margin_before.saturating_sub(margin_after).max(0);
+        let left_q32 = (i128::from(left) << 32) / i128::from(margin_before);
+        premium_q32 = premium_q32.min(u64::try_from(left_q32).unwrap_or(Q32_ONE));
+    }
+    let lacking = mul_q32_floor(lacks, fraction_q32).coded()?;
+    let premium = mul_q32_floor(whole - lacks, premium_q32).coded()?;
+    let payment = lacking.checked_add(premium).ok_or(BallastError::Overflow)?;
+    Ok(payment.unsigned_abs())
 }
 
 fn to_signed(amount: u64) -> Result<i64> {
@@ -295,5 +313,29 @@ impl Cash<'_> {
             ledger::credit(to.balance_mut(QUOTE_ASSET)?, self.bank, indexes, size)
         };
         move_cash().coded()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_premium_follows_the_margin_that_leaves() {
+        let quarter = Q32_ONE / 4;
+        let payment = |equity, fraction, margins| {
+            insurance_payment(-1_200, equity, fraction, margins).unwrap()
+        };
+        // Lacking 1,000, and 200 of premium: the account's margin falls with the fraction, not at all, by half of it, by more.
+        assert_eq!(payment(-1_000, quarter, [800, 600]), 250 + 50);
+        assert_eq!(payment(-1_000, quarter, [800, 800]), 250);
+        assert_eq!(payment(-1_000, quarter, [800, 700]), 250 + 25);
+        assert_eq!(payment(-1_000, quarter, [800, 0]), 250 + 50);
+        assert_eq!(payment(-1_000, quarter, [800, 900]), 250);
+        assert_eq!(payment(-1_000, Q32_ONE, [800, 0]), 1_200);
+        // Without margin, and for a solvent account, the fraction decides.
+        assert_eq!(payment(-1_000, quarter, [0, 0]), 300);
+        assert_eq!(payment(5, quarter, [800, 800]), 300);
+        assert_eq!(insurance_payment(7, -5, Q32_ONE, [1, 0]).unwrap(), 0);
     }
 }

@@ -261,7 +261,8 @@ pub fn split(position: &Position, fraction_q32: u64, round_down: bool) -> Option
     }
     let product = u128::from(size) * u128::from(fraction_q32);
     let lots = match round_down {
-        true => product / u128::from(Q32_ONE),
+        // A fraction that stands for whole lots was rounded down to Q32 itself.
+        true => (product + u128::from(size)) / u128::from(Q32_ONE),
         false => product.div_ceil(u128::from(Q32_ONE)),
     };
     let quote = i128::from(position.quote) * lots as i128 / i128::from(size);
@@ -293,6 +294,19 @@ mod tests {
         assert!(!stays_with_losses(-1, 0));
         assert_eq!(split(&position, Q32_ONE / 100, true), Some((0, 0)));
         assert_eq!(split(&position, Q32_ONE / 4, true), Some((-2, 200)));
+        // A fraction of whole lots moves these, either way.
+        for size in 1..200i64 {
+            let position = Position {
+                base_lots: size,
+                ..Position::default()
+            };
+            for lots in 1..=size {
+                let fraction = ((lots as u64) << 32) / size as u64;
+                let fraction = whole_lots_q32(size, fraction);
+                assert_eq!(split(&position, fraction, true), Some((lots, 0)));
+                assert_eq!(split(&position, fraction, false), Some((lots, 0)));
+            }
+        }
         assert_eq!(split(&position, Q32_ONE, true), Some((-10, 1_001)));
     }
 
