@@ -55,7 +55,7 @@ planted! {
     an_unverified_price: UnverifiedPrice breaks "prices_are_the_oracles";
     funding_that_rounds_up: FundingRoundedUp breaks "market_money_is_conserved";
     funding_paid_the_wrong_way: FundingSignReversed breaks "market_money_is_conserved";
-    the_wrong_index: WrongIndex breaks "nothing_comes_from_nothing";
+    the_wrong_index: WrongIndex breaks "nothing_comes_from_nothing" | "banks_cover_what_they_owe";
     an_overdrawn_pool: PoolOverdrawn breaks "market_money_is_conserved";
     a_fee_paid_twice: FeePaidTwice breaks "market_money_is_conserved" | "nothing_comes_from_nothing";
     forgotten_totals: TotalsForgotten breaks "market_totals_are_sums";
