@@ -308,6 +308,10 @@ describe("every page", () => {
           (dark) => document.documentElement.classList.toggle("dark", dark),
           theme === "dark",
         );
+        // Colours change over some frames, more of them on a busy machine.
+        await page.waitForFunction(() =>
+          document.getAnimations().every((animation) => animation.playState !== "running"),
+        );
         await page.waitForTimeout(400);
         await expectAccessible(page, `${name}, ${theme}`);
       }
